@@ -1,0 +1,181 @@
+import { live as liveChildren, stopAll } from '../exec/process.ts'
+import type { Fact, Outcome } from '../plan/journal.ts'
+import { type Exit, Trouble, wordOf } from '../plan/outcome.ts'
+import { redact } from '../plan/secrets.ts'
+import { Declined } from './apply.ts'
+import { answerGate } from './consent.ts'
+import { type Context, note, record, StepFailed } from './context.ts'
+import { gatherEvidence } from './evidence.ts'
+import type { Journal } from './journal.ts'
+import { acquire, type Lease, LeaseBusy, LeaseLost } from './leases.ts'
+import { said } from './perform.ts'
+import { cellOf, commandFor, type Session } from './session.ts'
+import { Cancelled } from './signals.ts'
+import { owed, undoAll } from './undo.ts'
+import { isDeadHere } from './unfinished.ts'
+
+/** Between two looks at a lease that somebody else holds. */
+const WAIT_LOOK_MS = 1_000
+
+/** Takes the runbook's lease for a run, waiting as long as --wait says and saying who holds it. Trouble(6) when it is not to be had. */
+export async function takeLease(session: Session, run: string): Promise<Lease> {
+  const name = session.definition.lease
+  const until = performance.now() + (session.options.wait ?? 0)
+  let told = false
+  for (;;) {
+    try {
+      const pass = process.env.RUNBOOKS_LEASE
+      return await acquire(cellOf(session.site, name), { name, run, runbook: session.definition.name, by: session.by, isDead: isDeadHere, pass })
+    } catch (error) {
+      if (!(error instanceof LeaseBusy)) throw error
+      const { runbook, by, run: other } = error.holder
+      const holder = `${runbook} (${other}) by ${by.user}@${by.host}, process ${by.pid}`
+      if (performance.now() >= until)
+        throw new Trouble(6, `Another run holds the lease "${name}" of ${session.subject}: ${holder}`, {
+          next: ['wait for it, or run again with --wait=10min'],
+        })
+      if (!told) session.tell(`Waiting for ${holder}\n`)
+      told = true
+      await new Promise(resolve => setTimeout(resolve, WAIT_LOOK_MS))
+      session.abort.signal.throwIfAborted()
+    }
+  }
+}
+
+/** The engine's view of a run. */
+export function contextOf(
+  session: Session,
+  run: string,
+  journal: Journal,
+  leases: readonly Lease[],
+  showGate: (shows: readonly { state: unknown }[]) => readonly string[],
+): Context {
+  return {
+    run,
+    site: session.site,
+    verbs: session.verbs,
+    journal,
+    leases,
+    watching: session.watcher,
+    signal: session.abort.signal,
+    async askGate(gate, shows, signal) {
+      await session.watcher.pause()
+      session.tell(
+        showGate(shows)
+          .map(line => `${line}\n`)
+          .join(''),
+      )
+      const answer = await answerGate(gate, session.consents, signal)
+      session.watcher.resume()
+      return answer
+    },
+  }
+}
+
+/** How the work of a run came out, before it is put into words. */
+export type Ending =
+  | { readonly how: 'done' }
+  | { readonly how: 'undone'; readonly why: string; readonly look: string | undefined; readonly exit: Exit; readonly undos: number }
+  | { readonly how: 'stands'; readonly why: string; readonly look?: string | undefined; readonly stands: readonly string[] }
+
+/** Works, and takes everything back when that fails; a lost lease or a gate that says stop leaves things as they stand. */
+export async function work(context: Context, doIt: () => Promise<void>): Promise<Ending> {
+  try {
+    await doIt()
+    context.signal.throwIfAborted()
+    return { how: 'done' }
+  } catch (error) {
+    const cause = context.signal.aborted ? context.signal.reason : error
+    if (cause instanceof LeaseLost)
+      return { how: 'stands', why: `${cause.message}: whoever holds it now settles this run`, stands: await standing(context) }
+    if (cause instanceof Declined && cause.gate.unattended === 'stop' && cause.answer !== 'no')
+      return { how: 'stands', why: `${cause.gate.title}: ${cause.message}`, stands: await standing(context) }
+    if (cause instanceof Trouble && cause.exit === 5) return { how: 'stands', why: said(cause), stands: await standing(context) }
+    return takeBack(context, cause)
+  }
+}
+
+function exitFor(cause: unknown): Exit {
+  if (cause instanceof Cancelled) return cause.by === 'SIGINT' ? 130 : 143
+  if (cause instanceof Declined && cause.answer === 'no') return 130
+  if (cause instanceof StepFailed && cause.cause instanceof Trouble && cause.cause.exit === 7) return 7
+  return 4
+}
+
+/** Undoes with a signal of its own: what ended the run must not end its undo. */
+export async function takeBack(context: Context, cause: unknown): Promise<Ending> {
+  const why = said(cause)
+  const look = cause instanceof StepFailed ? cause.look : undefined
+  const fresh: Context = { ...context, signal: new AbortController().signal }
+  try {
+    await recordSurely(fresh, { at: 'turned', why, to: 'undo' })
+    const undos = await undoAll(fresh, fresh.signal)
+    return { how: 'undone', why, look, exit: exitFor(cause), undos }
+  } catch (error) {
+    const second = error instanceof StepFailed ? `${error.step}: ${error.message}` : said(error)
+    return { how: 'stands', why: `${why}; then taking it back failed: ${second}`, look, stands: await standing(fresh) }
+  }
+}
+
+/** Records, and goes on with the undo when only the shared copy cannot be written while the lease is certainly ours. */
+async function recordSurely(context: Context, fact: Fact): Promise<void> {
+  try {
+    await record(context, fact)
+  } catch (error) {
+    if (error instanceof LeaseLost || !context.leases.every(lease => lease.fresh)) throw error
+  }
+}
+
+/** What stands where, for every step that was begun and is not back to what it was. */
+export async function standing(context: Context): Promise<string[]> {
+  const left = new Set(owed(context.journal.entries).map(undo => undo.undoes))
+  const rows = await gatherEvidence(context, AbortSignal.timeout(30_000)).catch(() => [])
+  return rows
+    .filter(row => left.has(row.step.id))
+    .map(row =>
+      redact(
+        `${row.step.title}: was ${short(row.before)}, wanted ${short(row.expected)}, found ${row.verdict === 'could not look' ? `nothing (could not look: ${row.because})` : short(row.observed)}`,
+      ),
+    )
+}
+
+const short = (value: unknown) => {
+  const text = JSON.stringify(value)
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text
+}
+
+/** Leaves at once: what a second Ctrl-C asks for. Children are killed, the journal stays as it is, and what stands is said. */
+export function leaveNow(session: Session): never {
+  const { journal } = session.current
+  const children = liveChildren()
+  stopAll('SIGKILL')
+  const steps = journal ? owed(journal.entries).map(undo => `  not taken back: ${undo.title.replace('Take back: ', '')}`) : []
+  const told = [
+    'Why     a second Ctrl-C: left at once, without undoing',
+    ...(steps.length > 0 ? ['Stands', ...steps] : ['Stands  nothing that this run must take back']),
+    ...(children.length > 0 ? [`        ${children.length} of its processes were killed`] : []),
+    `Next    ${commandFor(session, session.definition.name, '--revert')}`,
+  ]
+  process.stderr.write(`\n${told.join('\n')}\n`)
+  process.stdout.write(`${wordOf(5)} ${session.subject}: the run was left half-way (exit 5)\n`)
+  process.exit(5)
+}
+
+/** Journals the end, settles the shared state, and lets the lease go; what cannot be written is told as a warning. */
+export async function close(context: Context, runbook: string, outcome: Outcome): Promise<Outcome> {
+  note(context, { at: 'ended', outcome })
+  const [lease] = context.leases
+  if (!lease) return outcome
+  const settledHere = outcome.exit !== 5
+  try {
+    await lease.release(settledHere ? { runbook, outcome, run: context.run } : undefined)
+    return outcome
+  } catch (error) {
+    lease.abandon()
+    if (error instanceof LeaseLost) return outcome
+    return {
+      ...outcome,
+      warnings: [...(outcome.warnings ?? []), `The lease at ${lease.where} could not be released (${said(error)}); it ends by itself in a minute`],
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { By, Entry, Outcome } from '../plan/journal.ts'
+import type { Cell } from '../stores/store.ts'
+import { StoreError } from '../stores/store.ts'
+
+/** Longest silence of a holder before others may take over. A holder renews three times in this. */
+export const LEASE_MS = 60_000
+
+/** Ended runs that the shared state remembers, so that a lost laptop can learn how its run was settled. */
+const PAST_KEPT = 20
+
+/** Who holds a lease until when (by the clock of the place that keeps it). */
+export type Holder = { readonly run: string; readonly runbook: string; readonly by: By; readonly untilMs: number }
+
+/** The document beside the application: one lease, its token, and the entries of runs that have not ended. */
+export type Shared = {
+  readonly format: 1
+  readonly token: number
+  readonly holder: Holder | null
+  readonly open: Readonly<Record<string, readonly Entry[]>>
+  readonly past: readonly { readonly run: string; readonly runbook: string; readonly outcome: Outcome }[]
+}
+
+/** Somebody else took the lease over: whatever this process would do now is theirs to decide. */
+export class LeaseLost extends Error {
+  readonly holder: Holder | null
+  constructor(where: string, holder: Holder | null) {
+    super(`the lease at ${where} was taken over${holder ? ` by ${holder.by.user}@${holder.by.host} (${holder.run})` : ''}`)
+    this.name = 'LeaseLost'
+    this.holder = holder
+  }
+}
+
+/** Another run holds the lease. */
+export class LeaseBusy extends Error {
+  readonly holder: Holder
+  constructor(holder: Holder) {
+    super(`held by ${holder.run}`)
+    this.name = 'LeaseBusy'
+    this.holder = holder
+  }
+}
+
+const EMPTY: Shared = { format: 1, token: 0, holder: null, open: {}, past: [] }
+
+/** The shared state behind a cell, with the time of the place that keeps it. */
+export async function readShared(cell: Cell): Promise<{ shared: Shared; version: string; nowMs: number }> {
+  const { body, version, nowMs } = await cell.read()
+  return { shared: body === null ? EMPTY : (JSON.parse(body) as Shared), version, nowMs }
+}
+
+/** Changes the shared state by compare-and-swap until nobody was faster; `change` may throw to refuse. */
+async function update(cell: Cell, change: (shared: Shared, nowMs: number) => Shared): Promise<{ shared: Shared; nowMs: number }> {
+  for (;;) {
+    const { shared, version, nowMs } = await readShared(cell)
+    const next = change(shared, nowMs)
+    try {
+      await cell.write(JSON.stringify(next), version)
+      return { shared: next, nowMs }
+    } catch (error) {
+      if (!(error instanceof StoreError && error.fault === 'conflict')) throw error
+    }
+  }
+}
+
+/** A held lease. Appending an entry is the fence: it is refused when the token is stale, so no step starts without its intent out there. */
+export class Lease {
+  readonly name: string
+  readonly run: string
+  readonly token: number
+  readonly #cell: Cell
+  readonly #nested: boolean
+  #queue: Promise<unknown> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
+  /** On our monotonic clock: when the lease runs out unless it is renewed. */
+  #untilMs: number
+
+  constructor(name: string, run: string, cell: Cell, token: number, nested: boolean) {
+    this.name = name
+    this.run = run
+    this.token = token
+    this.#cell = cell
+    this.#nested = nested
+    this.#untilMs = performance.now() + LEASE_MS
+  }
+
+  get where(): string {
+    return this.#cell.where
+  }
+
+  /** Whether the lease is certainly still ours without asking. */
+  get fresh(): boolean {
+    return performance.now() < this.#untilMs
+  }
+
+  /** What a child runbook is given so that it re-enters this lease. */
+  get pass(): string {
+    return `${this.name}:${this.run}:${this.token}`
+  }
+
+  #change(change: (shared: Shared) => Shared): Promise<void> {
+    const asked = this.#queue.then(async () => {
+      const began = performance.now()
+      await update(this.#cell, (shared, nowMs) => {
+        if (shared.token !== this.token || !shared.holder) throw new LeaseLost(this.#cell.where, shared.holder)
+        const next = change(shared)
+        return next.holder ? { ...next, holder: { ...next.holder, untilMs: nowMs + LEASE_MS } } : next
+      })
+      this.#untilMs = began + LEASE_MS
+    })
+    this.#queue = asked.catch(() => undefined)
+    return asked
+  }
+
+  /** Renews while the run works; `lost` is told once when somebody else took over or the time ran out. */
+  keep(lost: (error: Error) => void): void {
+    this.#timer = setInterval(() => {
+      this.#change(shared => shared).catch(error => {
+        if (error instanceof LeaseLost || !this.fresh) {
+          clearInterval(this.#timer)
+          lost(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+    }, LEASE_MS / 3)
+    this.#timer.unref()
+  }
+
+  /** Puts an entry beside the lease; throws LeaseLost when the token is stale. */
+  append(entry: Entry): Promise<void> {
+    return this.#change(shared => ({ ...shared, open: { ...shared.open, [this.run]: [...(shared.open[this.run] ?? []), entry] } }))
+  }
+
+  /** Takes the run out of the open ones and lets the lease go; `outcome` absent leaves the run open for somebody to settle. */
+  async release(ended?: { runbook: string; outcome: Outcome; run: string }): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#change(shared => {
+      const open = Object.fromEntries(Object.entries(shared.open).filter(([run]) => run !== ended?.run))
+      const past = ended ? [{ run: ended.run, runbook: ended.runbook, outcome: ended.outcome }, ...shared.past].slice(0, PAST_KEPT) : shared.past
+      return { ...shared, open, past, holder: this.#nested ? shared.holder : null }
+    })
+  }
+
+  /** Stops renewing without telling anybody, for a process that leaves at once. */
+  abandon(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** Takes a lease or throws LeaseBusy. `isDead` may say of a holder on this very machine that its process is gone. */
+export async function acquire(
+  cell: Cell,
+  asked: { name: string; run: string; runbook: string; by: By; isDead: (by: By) => Promise<boolean>; pass?: string | undefined },
+): Promise<Lease> {
+  const before = (await readShared(cell)).shared
+  const [, passRun, passToken] = asked.pass?.split(':') ?? []
+  if (asked.pass?.startsWith(`${asked.name}:`) && before.holder?.run === passRun && String(before.token) === passToken) {
+    return new Lease(asked.name, asked.run, cell, before.token, true)
+  }
+  const dead = before.holder ? await asked.isDead(before.holder.by) : true
+  const { shared } = await update(cell, (now, nowMs) => {
+    const sameDead = dead && now.holder?.run === before.holder?.run
+    if (now.holder && now.holder.untilMs > nowMs && !sameDead) throw new LeaseBusy(now.holder)
+    return { ...now, token: now.token + 1, holder: { run: asked.run, runbook: asked.runbook, by: asked.by, untilMs: nowMs + LEASE_MS } }
+  })
+  return new Lease(asked.name, asked.run, cell, shared.token, false)
+}

@@ -1,0 +1,238 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Outcome } from '../plan/journal.ts'
+import { stepsOf } from '../plan/nodes.ts'
+import { Trouble } from '../plan/outcome.ts'
+import type { Json } from '../plan/plan.ts'
+import { apply } from './apply.ts'
+import { close, contextOf, leaveNow, takeLease, work } from './carry.ts'
+import { confirmPlan, mustConsent } from './consent.ts'
+import { type Context, note, record } from './context.ts'
+import { doneOutcome, failedOutcome, refusedOutcome, resultsOf } from './ends.ts'
+import { Journal } from './journal.ts'
+import type { From, Options } from './options.ts'
+import { said } from './perform.ts'
+import { dangers, drift, nameRun, type Prepared, prepare, shownPlan } from './prepare.ts'
+import { pruneRuns } from './prune.ts'
+import { type How, settleRun, showUnfinished } from './recover.ts'
+import type { Definition, End, RunName } from './runbook.ts'
+import { atOf, commandFor, commandLine, type Session, targetOf } from './session.ts'
+import { type About, printOutcome } from './show/outcome.ts'
+import { printPlan } from './show/plan.ts'
+import { styleFor, widthOf } from './show/style.ts'
+import { Cancelled, onSignals } from './signals.ts'
+import { fillIn, openSession, showConfig } from './start.ts'
+import { findUnfinished, pick, runFolder } from './unfinished.ts'
+
+/** What an invocation came to, with what its last words need. */
+type Came = { readonly outcome: Outcome; readonly end?: End; readonly run?: string; readonly folder?: string }
+
+/** The whole life of an invocation; resolves to its exit code once everything is said. */
+export async function live(definition: Definition<Options, unknown>, given: Record<string, From>, argv: readonly string[]): Promise<number> {
+  let session: Session | undefined
+  const abort = onSignals(() => (session ? leaveNow(session) : process.exit(5)))
+  let came: Came
+  try {
+    session = await openSession(definition, given, argv, abort)
+    came = session ? await go(session) : { outcome: refusedOutcome(new Cancelled('SIGINT'), false) }
+  } catch (error) {
+    came = { outcome: refusedOutcome(abort.signal.aborted ? abort.signal.reason : error, definition.check === true) }
+  }
+  await session?.watcher.end()
+  say(definition, given, session, came)
+  return came.outcome.exit
+}
+
+async function go(session: Session): Promise<Came> {
+  const { definition, options } = session
+  if (options.showConfig) return showConfig(session)
+  if (definition.plan && definition.lease !== 'none') {
+    const settled = await settleFirst(session)
+    if (settled) return settled
+  }
+  const filled = await fillIn(session)
+  return filled.definition.plan ? change(filled) : look(filled)
+}
+
+/** A runbook without a plan: it looks and says. */
+async function look(session: Session): Promise<Came> {
+  const at = atOf(session, nameRun(session.definition.name))
+  const facts = await session.definition.inspect(at)
+  const end = await session.definition.ends({ ...at, facts, results: { get: () => null } })
+  return { outcome: doneOutcome(end), end }
+}
+
+const howAsked = (options: Session['options']): How | undefined =>
+  options.close ? 'close' : options.resume ? 'resume' : options.revert ? 'revert' : undefined
+
+/** An unfinished run comes before everything else. Undefined = there is none (any more), go on. */
+async function settleFirst(session: Session): Promise<Came | undefined> {
+  const { options, definition, consents } = session
+  const asked = howAsked(options)
+  const runs = await findUnfinished(session, definition.lease)
+  if (runs.length === 0) {
+    if (asked) throw new Trouble(3, `There is no unfinished run of ${session.subject}`)
+    return undefined
+  }
+  const run = options.close ? pick(runs, options.close) : (runs.find(({ planned }) => planned.runbook === definition.name) ?? runs[0])
+  if (!run) return undefined
+  await showUnfinished(session, run)
+  const how: How | undefined = asked ?? (await chosen(session, run.planned.runbook))
+  if (!how) {
+    const me = run.planned.runbook
+    return {
+      outcome: {
+        ...refusedOutcome(
+          new Trouble(5, `${run.planned.run} is not finished, and nothing new starts over it`, {
+            next: ['--resume', '--revert', `--close=${run.planned.run}`].map(flag => commandFor(session, me, flag)),
+          }),
+          false,
+        ),
+        says: 'an unfinished run must be settled first',
+      },
+    }
+  }
+  if (how === 'close' && consents.canAsk && !(await typedRun(run.planned.run))) throw new Trouble(3, 'Not closed')
+  const { outcome, context } = await settleRun(session, run, how)
+  await writeReport(session, context)
+  // What a dead run of this kind left is away: the run that was asked for begins as if nothing had been.
+  if (!asked && how === 'revert' && outcome.exit === 0 && !consents.canAsk) return undefined
+  return { outcome, run: run.planned.run, folder: run.folder }
+}
+
+async function typedRun(run: string): Promise<boolean> {
+  const { typed } = await import('./ask.ts')
+  return (await typed(`Type ${run} to close it; what stands will be as you left it:`, run)) === true
+}
+
+/** What to do with an unfinished run when no flag says it; undefined = quit. */
+async function chosen(session: Session, runbook: string): Promise<How | undefined> {
+  const { consents, definition, options } = session
+  if (!consents.canAsk)
+    return definition.unfinished === 'revert' && runbook === definition.name && consents.yes && !options.dryRun ? 'revert' : undefined
+  const { select } = await import('./ask.ts')
+  const choices: readonly { value: How | 'quit'; name: string }[] = [
+    { value: 'quit', name: 'quit' },
+    { value: 'resume', name: 'resume where it stopped' },
+    { value: 'revert', name: 'revert: take back what it did' },
+  ]
+  const answer = await select<How | 'quit'>('What now?', choices, { preselected: 'quit' })
+  return answer === null || answer === 'quit' ? undefined : answer
+}
+
+/** A runbook with a plan, from looking to its end. */
+async function change(session: Session): Promise<Came> {
+  const { definition, options, verbs, consents } = session
+  const run = nameRun(definition.name)
+  const at = atOf(session, run)
+  const prepared = await prepare(definition, at, verbs)
+  const danger = dangers(prepared.nodes, verbs)
+  const style = styleFor(process.stderr, process.env)
+  if (!options.dryRun) mustConsent(consents, danger)
+  const before = definition.shows?.({ ...at, facts: prepared.facts }) ?? []
+  const shown = [
+    ...before.map(line => `${line}\n`),
+    printPlan(shownPlan(prepared, verbs, session.site), { width: widthOf(process.stderr), style, dry: options.dryRun || options.verbose }),
+  ].join('')
+  if (options.dryRun)
+    return {
+      outcome: doneOutcome({ says: `a dry run of ${stepsOf(prepared.nodes).length} steps; nothing was touched` }),
+      end: { says: '', summary: shown.trimEnd().split('\n'), result: prepared.nodes as unknown as Json },
+    }
+  if (!options.quiet) session.tell(shown)
+  if (!(await confirmPlan(consents, danger, stepsOf(prepared.nodes).length))) {
+    throw session.abort.signal.aborted ? session.abort.signal.reason : new Trouble(3, 'Declined before anything was done')
+  }
+  return carryOut(session, run, prepared)
+}
+
+async function carryOut(session: Session, run: RunName, confirmed: Prepared<unknown>): Promise<Came> {
+  const { definition, site } = session
+  const folder = runFolder(session.home, run.id, site.stack, site.environment)
+  const lease = await takeLease(session, run.id)
+  lease.keep(error => session.abort.abort(error))
+  let prepared: Prepared<unknown>
+  try {
+    prepared = await prepare(definition, atOf(session, run), session.verbs)
+    const differences = drift(confirmed, prepared)
+    if (differences.length > 0)
+      throw new Trouble(3, `The world changed since the plan was shown:\n${differences.join('\n')}`, {
+        next: ['run it again and look at the new plan'],
+      })
+    session.abort.signal.throwIfAborted()
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
+  const journal = Journal.create(folder)
+  session.current.journal = journal
+  const context = contextOf(session, run.id, journal, [lease], shows => definition.gate?.(shows as never) ?? [])
+  note(context, { at: 'leased', lease: lease.name, token: lease.token })
+  const ending = await work(context, async () => {
+    await record(context, plannedFact(session, run, prepared))
+    await apply(context, prepared.nodes, context.signal)
+  })
+  const at = { ...atOf(session, run), facts: prepared.facts }
+  const end = ending.how === 'done' ? await definition.ends({ ...at, results: resultsOf(context) }) : undefined
+  const outcome = end
+    ? doneOutcome(end, context)
+    : failedOutcome(session, ending as Exclude<typeof ending, { how: 'done' }>, definition.unchanged?.(at) ?? 'nothing of this run is left', context)
+  const closed = await close(context, definition.name, outcome)
+  await writeReport(session, context)
+  pruneRuns(session.home)
+  return { outcome: closed, run: run.id, folder, ...(end ? { end } : {}) }
+}
+
+function plannedFact(session: Session, run: RunName, { nodes, hash }: Prepared<unknown>) {
+  const { definition, site, by } = session
+  const own = Object.fromEntries(Object.keys(definition.options).map(key => [key, session.options[key] ?? null])) as { [key: string]: Json }
+  return {
+    at: 'planned',
+    run: run.id,
+    runbook: definition.name,
+    stack: site.stack,
+    environment: site.environment,
+    command: commandLine(session),
+    options: own,
+    by,
+    target: targetOf(site),
+    nodes,
+    hash,
+    leases: [definition.lease],
+  } as const
+}
+
+/** The report must never change an outcome: when it cannot be written, the journal still tells everything. */
+async function writeReport(session: Session, context: Context): Promise<void> {
+  const { renderReport } = await import('./report/render.ts')
+  try {
+    writeFileSync(join(context.journal.folder, 'report.html'), renderReport(context.journal.entries, { timezone: session.site.timezone }), {
+      mode: 0o600,
+    })
+  } catch (error) {
+    session.tell(`The report could not be written: ${said(error)}\n`)
+  }
+}
+
+function say(definition: Definition<Options, unknown>, given: Record<string, From>, session: Session | undefined, came: Came): void {
+  const report = came.folder ? { report: join(came.folder, 'report.html') } : {}
+  const about: About = {
+    subject: session?.subject ?? definition.name,
+    runbook: definition.name,
+    timezone: session?.site.timezone ?? 'UTC',
+    ...(came.run ? { run: came.run } : {}),
+    ...report,
+    ...(came.end?.summary ? { summary: came.end.summary } : {}),
+    ...(came.end?.result !== undefined ? { result: came.end.result } : {}),
+  }
+  const printing = {
+    json: given.json?.value === true,
+    quiet: given.quiet?.value === true,
+    width: widthOf(process.stdout),
+    style: styleFor(process.stdout, process.env),
+    errorStyle: styleFor(process.stderr, process.env),
+  }
+  const { stdout, stderr } = printOutcome(came.outcome, about, printing)
+  process.stderr.write(stderr)
+  process.stdout.write(stdout)
+}

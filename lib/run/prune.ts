@@ -1,0 +1,19 @@
+import { readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isOpen, readJournal } from './journal.ts'
+
+/** Ended runs older than this are of no use any more; the shared state and the backups do not depend on them. */
+const KEEP_MS = 90 * 86_400_000
+
+/** Removes old ended runs from this machine's disk; never an open one, and never fails the run that calls it. */
+export function pruneRuns(home: string, nowMs = Date.now()): void {
+  try {
+    for (const name of readdirSync(join(home, 'runs'))) {
+      const folder = join(home, 'runs', name)
+      if (nowMs - statSync(folder).mtimeMs < KEEP_MS || isOpen(readJournal(folder))) continue
+      rmSync(folder, { recursive: true })
+    }
+  } catch {
+    // An unreadable old run is left for a person; pruning is no part of any outcome.
+  }
+}

@@ -1,0 +1,124 @@
+import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
+import { endSurvivors, survivors } from '../exec/survivors.ts'
+import { spent } from '../plan/durations.ts'
+import type { Outcome } from '../plan/journal.ts'
+import { canonical } from '../plan/nodes.ts'
+import { Trouble } from '../plan/outcome.ts'
+import type { Json } from '../plan/plan.ts'
+import { close, contextOf, type Ending, takeLease, work } from './carry.ts'
+import { type Context, record } from './context.ts'
+import { doneOutcome, failedOutcome, resultsOf } from './ends.ts'
+import { type Evidence, gatherEvidence, wasTurning } from './evidence.ts'
+import type { Journal } from './journal.ts'
+import type { Options, Values } from './options.ts'
+import { namedRun } from './prepare.ts'
+import { atOf, commandFor, type Session, targetOf } from './session.ts'
+import { resume, settledEvidence } from './settle.ts'
+import { table } from './show/table.ts'
+import { owed, undoAll } from './undo.ts'
+import { reopened, type Unfinished } from './unfinished.ts'
+
+/** What may be done with an unfinished run. */
+export type How = 'resume' | 'revert' | 'close'
+
+/** A configuration that now aims elsewhere must not have old undos aimed at it. */
+function sameTarget(session: Session, run: Unfinished): void {
+  const now = targetOf(session.site)
+  if (!isDeepStrictEqual(JSON.parse(canonical(now)), JSON.parse(canonical(run.planned.target)))) {
+    throw new Trouble(3, `The stack file aims elsewhere now than when ${run.planned.run} began`, {
+      look: [`then: ${JSON.stringify(run.planned.target)}`, `now:  ${JSON.stringify(now)}`],
+    })
+  }
+}
+
+const cell = (value: Json, max = 40) => {
+  const text = value === null ? '–' : JSON.stringify(value)
+  return text.length > max ? `${text.slice(0, max - 1)}…` : text
+}
+
+/** The table that is shown before anything moves. */
+function evidenceTable(rows: readonly Evidence[]): string[] {
+  const columns = ['step', 'before', 'expected', 'observed', 'verdict'].map(title => ({ title }))
+  return table(
+    columns,
+    rows.map(row => [
+      row.step.id,
+      cell(row.before),
+      cell(row.expected as Json),
+      cell(row.observed),
+      row.because ? `${row.verdict}: ${row.because}` : row.verdict,
+    ]),
+    { indent: 2 },
+  )
+}
+
+/** Says who died where, what is still alive, and how every step stands; changes nothing. */
+export async function showUnfinished(session: Session, run: Unfinished): Promise<readonly Evidence[]> {
+  const { planned } = run
+  const silent = spent(Date.now() - Date.parse(run.entries.at(-1)?.t ?? planned.t))
+  const left = planned.by.host === hostname() || run.here ? await survivors(planned.run) : []
+  const context = contextOf(session, planned.run, scratchJournal(run), [], () => [])
+  const rows = await gatherEvidence(context, session.abort.signal)
+  const lines = [
+    `Unfinished: ${planned.runbook} (${planned.run}), started by ${planned.by.user}@${planned.by.host}, silent for ${silent}.`,
+    `Survivors: ${left.length === 0 ? `none on ${hostname()}` : left.map(one => `process ${one.pid} (${one.prints})`).join(', ')}.`,
+    ...evidenceTable(rows),
+    '',
+  ]
+  session.tell(lines.map(line => `${line}\n`).join(''))
+  return rows
+}
+
+/** A journal that can be read but is never written, for looking only. */
+function scratchJournal(run: Unfinished): Journal {
+  return { folder: run.folder, entries: [...run.entries], append: () => run.planned, close: () => undefined } as unknown as Journal
+}
+
+/** Settles an unfinished run under the lease, by going on, by taking it back, or on a person's word. */
+export async function settleRun(session: Session, run: Unfinished, how: How): Promise<{ outcome: Outcome; context: Context }> {
+  if (run.planned.runbook !== session.definition.name) {
+    throw new Trouble(3, `${run.planned.run} is a run of ${run.planned.runbook}`, { next: [commandFor(session, run.planned.runbook, `--${how}`)] })
+  }
+  if (how !== 'close') sameTarget(session, run)
+  const lease = await takeLease(session, run.planned.run)
+  const journal = reopened(run)
+  session.current.journal = journal
+  const context = contextOf(session, run.planned.run, journal, [lease], () => [])
+  lease.keep(error => session.abort.abort(error))
+  for (const entry of journal.entries) session.watcher.saw(entry)
+  await record(context, { at: 'settling', by: session.by, how })
+  if (how !== 'close') await endSurvivors(run.planned.run)
+  const ending = how === 'close' ? undefined : await work(context, () => (how === 'resume' ? goOn(context) : goBack(context)))
+  const outcome = await settledOutcome(session, context, run, how, ending)
+  return { outcome: await close(context, run.planned.runbook, outcome), context }
+}
+
+const goOn = (context: Context) => resume(context, context.signal)
+
+async function goBack(context: Context): Promise<void> {
+  await settledEvidence(context, context.signal)
+  if (!wasTurning(context.journal.entries)) await record(context, { at: 'turned', why: 'reverted by an operator', to: 'undo' })
+  await undoAll(context, context.signal)
+}
+
+async function settledOutcome(session: Session, context: Context, run: Unfinished, how: How, ending: Ending | undefined): Promise<Outcome> {
+  const { definition } = session
+  if (!ending)
+    return doneOutcome({
+      says: `${run.planned.run} is closed on your word`,
+      stands: owed(context.journal.entries).map(undo => `not taken back by this toolkit: ${undo.title.replace('Take back: ', '')}`),
+    })
+  if (how === 'revert' && ending.how === 'done') return doneOutcome({ says: `${run.planned.run} is taken back`, word: 'REVERTED' })
+  const at = atOf(session, namedRun(run.planned.run), run.planned.options as unknown as Values<Options>)
+  const facts = await definition.inspect(at).catch(() => undefined)
+  if (ending.how !== 'done')
+    return failedOutcome(
+      session,
+      ending,
+      facts === undefined ? 'it was taken back' : (definition.unchanged?.({ ...at, facts }) ?? 'it was taken back'),
+      context,
+    )
+  if (facts === undefined) return doneOutcome({ says: `${run.planned.run} is finished` }, context)
+  return doneOutcome(await definition.ends({ ...at, facts, results: resultsOf(context) }), context)
+}

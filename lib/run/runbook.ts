@@ -1,0 +1,83 @@
+import { realpathSync } from 'node:fs'
+import type { DataSite } from '../backups/site.ts'
+import type { Exit } from '../plan/outcome.ts'
+import type { Doing, Json, Node, Seen } from '../plan/plan.ts'
+import type { Verbs } from './context.ts'
+import type { Options, Values } from './options.ts'
+
+/** The names of a run, made before its plan: `id` for people and folders, `short` for names in databases (small letters and digits). */
+export type RunName = { readonly id: string; readonly short: string; readonly began: Date }
+
+/** What a runbook's functions are given. `doing` serves looks. */
+export type At<O extends Options> = {
+  readonly site: DataSite
+  readonly options: Values<O>
+  readonly protected: boolean
+  readonly run: RunName
+  readonly doing: Doing
+}
+
+/** One assertion that must hold before anything is touched, with what mends it. `exit` is 3 unless said. */
+export type Requirement = { readonly title: string; readonly holds: boolean; readonly because: string; readonly mend?: string; readonly exit?: Exit }
+
+/** What a runbook says at its end; `exit` 0 and its word unless said. */
+export type End = {
+  readonly says: string
+  readonly word?: string
+  readonly exit?: Exit
+  readonly why?: string
+  readonly stands?: readonly string[]
+  readonly next?: readonly string[]
+  readonly look?: readonly string[]
+  readonly warnings?: readonly string[]
+  /** Lines for people, and the same for machines. */
+  readonly summary?: readonly string[]
+  readonly result?: Json
+}
+
+/** Reads what verified steps gave; null for a step that did not run. */
+export type Results = { get(step: string): Json }
+
+/** One procedure. Without `plan` it only looks: no lease, no journal. */
+export type Definition<O extends Options, F> = {
+  readonly name: string
+  readonly does: string
+  /** The lease it takes: `data` for what reads or changes data, `proof` for what only adds proofs, `none` for what only looks. */
+  readonly lease: 'data' | 'release' | 'proof' | 'none'
+  /** A check: not being able to look is exit 8 rather than 3. */
+  readonly check?: true
+  /** What becomes of a run of its kind that died, off a terminal and with --yes: taken back first (its steps only add), or left to a person. */
+  readonly unfinished: 'revert' | 'ask'
+  readonly options: O
+  inspect(at: At<O>): Promise<F>
+  require?(at: At<O> & { readonly facts: F }): readonly Requirement[]
+  plan?(at: At<O> & { readonly facts: F }): readonly Node[]
+  /** Lines shown before the plan. */
+  shows?(at: At<O> & { readonly facts: F }): readonly string[]
+  /** What stands when everything was taken back: `live data is as it was`. */
+  unchanged?(at: At<O> & { readonly facts: F }): string
+  /** Lines shown when a gate asks. */
+  gate?(shows: readonly Seen[]): readonly string[]
+  ends(at: At<O> & { readonly facts: F; readonly results: Results }): End | Promise<End>
+  /** Verbs besides those of lib/verbs.ts. */
+  readonly verbs?: Verbs
+}
+
+/** True when this module is the script that was started (zx hides it from import.meta.main), with where its flags begin. */
+function startedAs(file: string): number {
+  return process.argv.findIndex((arg, i) => {
+    if (i === 0) return false
+    try {
+      return realpathSync(arg) === realpathSync(file)
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Declares a runbook and, when its file is the script that was started, runs it. */
+export function runbook<O extends Options, F>(meta: ImportMeta, definition: Definition<O, F>): Definition<O, F> {
+  const at = startedAs(meta.filename)
+  if (at > 0) void import('./entry.ts').then(({ enter }) => enter(definition as unknown as Definition<Options, unknown>, process.argv.slice(at + 1)))
+  return definition
+}

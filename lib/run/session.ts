@@ -1,0 +1,66 @@
+import { STATE_FOLDER } from '../backups/catalogue.ts'
+import type { DataSite } from '../backups/site.ts'
+import { firstStore, folderOf } from '../backups/site.ts'
+import type { By } from '../plan/journal.ts'
+import type { Doing, Json } from '../plan/plan.ts'
+import type { Cell } from '../stores/store.ts'
+import type { Consents } from './consent.ts'
+import type { Verbs } from './context.ts'
+import type { Journal } from './journal.ts'
+import type { Common, From, Options, Values } from './options.ts'
+import type { At, Definition, RunName } from './runbook.ts'
+import type { Watcher } from './show/watcher.ts'
+
+/** One invocation of a runbook, from the parsed flags to its end. */
+export type Session = {
+  readonly definition: Definition<Options, unknown>
+  readonly given: Readonly<Record<string, From>>
+  readonly options: Values<Options> & Common
+  readonly argv: readonly string[]
+  readonly site: DataSite
+  readonly subject: string
+  readonly protected: boolean
+  readonly verbs: Verbs
+  readonly home: string
+  readonly by: By
+  readonly consents: Consents
+  readonly abort: AbortController
+  /** The journal that a second Ctrl-C must leave intact and speak of. */
+  readonly current: { journal?: Journal }
+  readonly watcher: Watcher
+  /** Text for people, on stderr. */
+  readonly tell: (text: string) => void
+}
+
+/** A doing for looks outside of steps. */
+export function looking(session: Pick<Session, 'abort'>, run: string): Doing {
+  return { run, signal: session.abort.signal, progress: () => undefined, spawned: () => undefined }
+}
+
+/** What a runbook's functions are given. */
+export function atOf(session: Session, run: RunName, options: Values<Options> = session.options): At<Options> {
+  return { site: session.site, options, protected: session.protected, run, doing: looking(session, run.id) }
+}
+
+/** The cell of a lease, beside the application's backups. */
+export function cellOf(site: DataSite, lease: string): Cell {
+  return firstStore(site).cell(`${folderOf(site)}/${STATE_FOLDER}/${lease}.json`)
+}
+
+/** The addresses that a plan aims at; recovery refuses when they are not the same any more. */
+export function targetOf(site: DataSite): Json {
+  return {
+    parts: Object.fromEntries([...site.parts].map(([name, part]) => [name, part.where])),
+    stores: Object.fromEntries([...site.stores].map(([name, store]) => [name, store.where])),
+  }
+}
+
+/** The command with which an operator does something else to this stack. */
+export function commandFor(session: Pick<Session, 'site'>, runbook: string, flags = ''): string {
+  return `npx zx runbooks/${runbook}.ts --stack=${session.site.stack} --environment=${session.site.environment}${flags ? ` ${flags}` : ''}`
+}
+
+/** What was typed, complete and ready to paste. */
+export function commandLine(session: Pick<Session, 'definition' | 'argv'>): string {
+  return ['npx', 'zx', `runbooks/${session.definition.name}.ts`, ...session.argv].join(' ')
+}
