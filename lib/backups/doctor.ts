@@ -1,0 +1,44 @@
+import { spent } from '../plan/durations.ts'
+import type { StoreFacts } from '../stores/store.ts'
+import type { Point } from './catalogue.ts'
+
+/** Lower versions cannot strip types or compress zstd; `node@24` of package.json is the one that is tested. */
+const NODE_NEEDED = 24
+
+/** S3 refuses requests whose clock is more than 15 minutes off; a third of that is the time to say so. */
+const SKEW_MS = 5 * 60_000
+
+/** The runtime is the one that the toolkit pins. */
+export function runtimeRight(version = process.versions.node) {
+  const major = Number(version.split('.')[0])
+  return {
+    title: `Node ${version}`,
+    holds: major >= NODE_NEEDED,
+    because: `this runs on Node ${version}; the toolkit needs ${NODE_NEEDED}`,
+    mend: 'npm ci, then start it by npx zx, or by node_modules/.bin/node node_modules/.bin/zx',
+  }
+}
+
+/** The store's clock and ours agree, as far as the store tells its own. */
+export function clockRight(store: StoreFacts) {
+  const skew = store.skewMs ?? 0
+  return {
+    title: `${store.name}: clocks agree`,
+    holds: Math.abs(skew) < SKEW_MS,
+    because: `this machine's clock is ${spent(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} the store's`,
+    mend: 'timedatectl set-ntp true',
+  }
+}
+
+/** There is a sound backup, and none of the allowed data loss has passed since. */
+export function freshEnough(points: readonly Point[], dataLossMs: number | undefined, nowMs = Date.now()) {
+  const newest = points.at(-1)?.manifest
+  const age = newest ? nowMs - Date.parse(newest.begun) : Number.POSITIVE_INFINITY
+  const because = newest ? `the newest sound backup is ${spent(age)} old; the stack allows ${spent(dataLossMs ?? 0)}` : 'there is no sound backup'
+  return {
+    title: 'a fresh backup',
+    holds: newest !== undefined && (dataLossMs === undefined || age <= dataLossMs),
+    because,
+    mend: 'take one: npx zx runbooks/backup.ts',
+  }
+}

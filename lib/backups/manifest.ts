@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { Trouble } from '../plan/outcome.ts'
+import type { Content } from '../sources/source.ts'
+
+/** The format written here; a reader refuses a newer one rather than guess. */
+export const FORMAT = 1
+
+/** Bytes and SHA-256 (hex) of a stream. */
+export type Sum = { readonly bytes: number; readonly sha256: string }
+
+/** One part in a recovery point. `object` and `frames` are file names in the point's folder. */
+export type ManifestPart = {
+  readonly kind: string
+  readonly where: string
+  readonly object: string
+  readonly frames: string
+  readonly plain: Sum
+  readonly stored: Sum
+  readonly index: Sum
+  readonly content: Content
+  readonly begun: string
+  readonly ended: string
+  /** When the stored bytes were read back and found equal, ISO 8601. */
+  readonly readBack: string
+}
+
+/** A recovery point's description, written last and once: no manifest, no backup. Times are ISO 8601 in UTC. */
+export type Manifest = {
+  readonly format: number
+  readonly id: string
+  readonly stack: string
+  readonly environment: string
+  readonly timezone: string
+  readonly run: string
+  readonly label: string | null
+  readonly pinned: boolean
+  readonly begun: string
+  readonly ended: string
+  readonly by: { readonly user: string; readonly host: string }
+  readonly tools: Readonly<Record<string, string>>
+  readonly parts: Readonly<Record<string, ManifestPart>>
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+/** The text of a document that carries its own digest (over its text without that last field). */
+export function seal(document: object): string {
+  const digest = sha256(JSON.stringify(document, null, 2))
+  return `${JSON.stringify({ ...document, digest }, null, 2)}\n`
+}
+
+/** The document in sealed text, or Trouble(7) when a single byte of it is not as it was written. */
+export function unseal(text: string, what: string): Record<string, unknown> {
+  let document: Record<string, unknown>
+  try {
+    document = JSON.parse(text) as Record<string, unknown>
+  } catch {
+    throw new Trouble(7, `${what} is damaged: not JSON`)
+  }
+  const { digest, ...rest } = document
+  // Written again it must be the same text: so white space and order are covered by the digest, too.
+  if (`${JSON.stringify({ ...rest, digest }, null, 2)}\n` !== text || digest !== sha256(JSON.stringify(rest, null, 2))) {
+    throw new Trouble(7, `${what} is damaged: it does not match its own digest`)
+  }
+  return rest
+}
+
+/** A manifest from its text; Trouble(7) when damaged, Trouble(3) when written by a newer version. */
+export function readManifest(text: string, id: string): Manifest {
+  const document = unseal(text, `The manifest of ${id}`)
+  const format = document.format
+  if (typeof format === 'number' && format > FORMAT)
+    throw new Trouble(3, `${id} was written in format ${format}; this version reads up to ${FORMAT}`, { next: ['git pull && npm ci'] })
+  const manifest = document as unknown as Manifest
+  if (format !== FORMAT || manifest.id !== id || typeof manifest.parts !== 'object')
+    throw new Trouble(7, `The manifest of ${id} describes something else (${String(manifest.id)}, format ${String(format)})`)
+  return manifest
+}
+
+/** Bytes that all parts take in the store, without the small files beside them. */
+export const storedBytes = (manifest: Manifest) => Object.values(manifest.parts).reduce((sum, part) => sum + part.stored.bytes, 0)

@@ -1,0 +1,44 @@
+import type { Command } from '../exec/process.ts'
+import { Trouble } from '../plan/outcome.ts'
+import type { Source } from '../sources/source.ts'
+import type { Store } from '../stores/store.ts'
+
+/** Commands of a stack that stop and start what writes its data; `running` exits 0 while it runs and 1 while it is stopped. */
+export type Writers = { readonly stop: Command; readonly start: Command; readonly running: Command }
+
+/** What the data verbs know of a stack: its members by name. */
+export interface DataSite {
+  readonly stack: string
+  readonly environment: string
+  readonly timezone: string
+  readonly parts: ReadonlyMap<string, Source>
+  readonly stores: ReadonlyMap<string, Store>
+  readonly writers?: Writers
+  /** The age of the newest backup that the stack allows, in milliseconds. */
+  readonly dataLossMs?: number
+  readonly by: { readonly user: string; readonly host: string }
+}
+
+/** The part of that name; a journal may name one that the stack file no longer has. */
+export function partOf(site: DataSite, name: string): Source {
+  const part = site.parts.get(name)
+  if (!part) throw new Trouble(5, `${site.stack}/${site.environment} has no part "${name}" any more`)
+  return part
+}
+
+/** The store of that name. */
+export function storeOf(site: DataSite, name: string): Store {
+  const store = site.stores.get(name)
+  if (!store) throw new Trouble(5, `${site.stack}/${site.environment} has no store "${name}" any more`)
+  return store
+}
+
+/** The store that backups are written to and read from. */
+export function firstStore(site: DataSite): Store {
+  const [store] = site.stores.values()
+  if (!store) throw new Trouble(2, `${site.stack}/${site.environment} has no store`)
+  return store
+}
+
+/** The folder of a stack's environment inside a store. */
+export const folderOf = (site: Pick<DataSite, 'stack' | 'environment'>) => `${site.stack}/${site.environment}`

@@ -1,0 +1,105 @@
+import { spent } from '../../plan/durations.ts'
+import { Trouble } from '../../plan/outcome.ts'
+import type { Verb } from '../../plan/plan.ts'
+import type { Content, Place } from '../../sources/source.ts'
+import { StoreError } from '../../stores/store.ts'
+import { differences } from '../compare.ts'
+import type { ManifestPart } from '../manifest.ts'
+import { type CompareArgs, type ExamineArgs, type LoadArgs, type StoredPart, unloadPart } from '../sentences.ts'
+import { type DataSite, partOf, storeOf } from '../site.ts'
+import { copyIn, plainBytes } from '../transfer.ts'
+
+const described = (point: Pick<StoredPart, 'described'>) => point.described as unknown as ManifestPart
+
+/** Read a stored part whole and say whether it is what its manifest says. `must` fails on damage; without it the finding is the result. */
+export const examined: Verb<ExamineArgs, { good: boolean; finding: string | null; tookMs: number }, DataSite> = {
+  effect: 'read',
+  half: 'again',
+  async look(point, site, doing) {
+    const began = performance.now()
+    const finding = await examine(point, site, doing).catch(error => {
+      doing.signal.throwIfAborted()
+      if (error instanceof StoreError && error.fault === 'missing') return `${point.part}: ${described(point).object} or its index is missing`
+      // Not being able to look is no verdict on the bytes.
+      if (!(error instanceof Trouble) || error.exit !== 7) throw error
+      return `${point.part}: ${error.message}`
+    })
+    const state = { good: finding === null, finding, tookMs: Math.round(performance.now() - began) }
+    if (finding !== null && point.must) throw new Trouble(7, finding)
+    return { state, is: 'settled' }
+  },
+  goal: () => ({}),
+  undo: () => ({ none: 'it only reads' }),
+}
+
+async function examine(point: ExamineArgs, site: DataSite, doing: Parameters<typeof plainBytes>[3]): Promise<string | null> {
+  const manifest = described(point)
+  const part = site.parts.get(point.part)
+  const bytes = plainBytes(storeOf(site, point.store), point.folder, manifest, doing)
+  if (part?.kind !== manifest.kind) {
+    for await (const _ of bytes);
+    return null
+  }
+  const wrong = differences(manifest.content, await part.examine(bytes, doing))
+  return wrong.length === 0 ? null : `${point.part}: ${wrong.join('; ')}`
+}
+
+/** Load a part beside the live data or into a scratch place. */
+export const loaded: Verb<LoadArgs, { objects: number }, DataSite> = {
+  effect: 'write',
+  // How far a killed load came cannot be told from counts alone.
+  half: 'anew',
+  undone: 'drop it',
+  look: async ({ part, place, run }, site, doing) => ({ state: { objects: (await partOf(site, part).presence(run, doing))[place] }, is: 'settled' }),
+  goal: () => ({ objects: { measured: 'objects' } }),
+  does: (args, site) => {
+    const part = partOf(site, args.part)
+    const action = copyIn(storeOf(site, args.store), args.folder, described(args), part.load(args.place, args.run))
+    return [
+      {
+        ...action,
+        async run(doing) {
+          const began = performance.now()
+          const gives = (await action.run(doing)) as object
+          const objects = (await part.presence(args.run, doing))[args.place]
+          return { ...gives, objects, tookMs: Math.round(performance.now() - began) }
+        },
+      },
+    ]
+  },
+  undo: ({ part, place, run }) => unloadPart(part, place, run),
+}
+
+/** Remove what was loaded. */
+export const unloaded: Verb<{ part: string; place: Place; run: string }, { objects: number }, DataSite> = {
+  effect: 'write',
+  half: 'again',
+  look: async ({ part, place, run }, site, doing) => ({ state: { objects: (await partOf(site, part).presence(run, doing))[place] }, is: 'settled' }),
+  goal: () => ({ objects: 0 }),
+  does: ({ part, place, run }, site) => [partOf(site, part).unload(place, run)],
+  undo: () => ({ none: 'load it again' }),
+}
+
+/** Compare what stands in a place with a manifest: counts and digests of every item. */
+export const compared: Verb<CompareArgs, { equal: number; of: number; differences: readonly string[]; tookMs: number; says: string }, DataSite> = {
+  effect: 'read',
+  half: 'again',
+  async look({ part, place, run, content }, site, doing) {
+    const began = performance.now()
+    const wanted = content as unknown as Content
+    const wrong = differences(wanted, await partOf(site, part).content(place, run, doing))
+    const of = Object.keys(wanted.items).length
+    const state = {
+      equal: Math.max(0, of - wrong.length),
+      of,
+      differences: wrong,
+      tookMs: Math.round(performance.now() - began),
+      says: `${of - wrong.length} of ${of} equal, ${spent(performance.now() - began)}`,
+    }
+    return wrong.length === 0
+      ? { state, is: 'settled' }
+      : { state, is: 'doomed', because: `not equal to the backup: ${wrong.slice(0, 5).join('; ')}` }
+  },
+  goal: ({ must }) => (must ? { differences: [] } : {}),
+  undo: () => ({ none: 'it only reads' }),
+}

@@ -1,0 +1,1 @@
+export { defineStack, directory, env, files, mongodb, s3, secret, sqlite } from './stack/describe.ts'

@@ -1,0 +1,40 @@
+import type { ZodType } from 'zod'
+import type { Source } from './source.ts'
+
+type Z = typeof import('zod')
+
+/** What a stack file may say of a source, and how it is built; a member's code is loaded when a stack has it. */
+export type SourceEntry = {
+  readonly options: (z: Z) => ZodType
+  /** Options that are paths: a relative one is inside RUNBOOKS_HOME. */
+  readonly paths: readonly string[]
+  readonly make: (name: string, options: never) => Promise<Source>
+}
+
+const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })])
+const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
+
+/** Every kind of source by the name that stack files and manifests use. */
+export const SOURCES = {
+  sqlite: {
+    options: z => z.strictObject({ file: text(z), scratch: text(z).optional() }),
+    paths: ['file', 'scratch'],
+    make: async (name, options) => (await import('./sqlite/index.ts')).sqlite(name, options),
+  },
+  files: {
+    options: z => z.strictObject({ directory: text(z), scratch: text(z).optional() }),
+    paths: ['directory', 'scratch'],
+    make: async (name, options) => (await import('./files/index.ts')).files(name, options),
+  },
+  mongodb: {
+    options: z =>
+      z.strictObject({
+        uri: hidden(z),
+        databases: z.array(z.string().min(1)).min(1),
+        collections: z.strictObject({ expected: z.array(z.string()).optional() }).optional(),
+        scratch: hidden(z).optional(),
+      }),
+    paths: [],
+    make: async (name, options) => (await import('./mongodb/index.ts')).mongodb(name, options),
+  },
+} as const satisfies Readonly<Record<string, SourceEntry>>

@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { hostname, userInfo } from 'node:os'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { DataSite } from '../backups/site.ts'
+import type { Command } from '../exec/process.ts'
+import { ms } from '../plan/durations.ts'
+import { Trouble } from '../plan/outcome.ts'
+import { SOURCES } from '../sources/registry.ts'
+import type { Source } from '../sources/source.ts'
+import { STORES } from '../stores/registry.ts'
+import type { Store } from '../stores/store.ts'
+import type { Environment, StackDescription } from './describe.ts'
+import { ROOT } from './home.ts'
+import { checkStack } from './schema.ts'
+import { type Settings, settle } from './settings.ts'
+
+/** Names of the stacks of a config folder. */
+export function stackNames(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter(name => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+      .map(name => basename(name, '.ts'))
+      .sort()
+  } catch {
+    throw new Trouble(2, `There is no folder ${folder}`, {
+      next: [`mkdir -p ${folder}`, 'or point RUNBOOKS_CONFIG at the folder with your stack files'],
+    })
+  }
+}
+
+let hooked = false
+
+/** Lets stack files anywhere import 'runbooks': outside the clone there is no such package to be found. */
+function serveOwnName(): void {
+  if (hooked) return
+  hooked = true
+  const index = pathToFileURL(join(ROOT, 'lib/index.ts')).href
+  registerHooks({ resolve: (specifier, context, next) => (specifier === 'runbooks' ? { url: index, shortCircuit: true } : next(specifier, context)) })
+}
+
+/** Reads and checks a stack file. Trouble(2) for a file that does not load or is not valid. */
+export async function loadStack(folder: string, name: string): Promise<StackDescription> {
+  serveOwnName()
+  const file = join(folder, `${name}.ts`)
+  const module = (await import(pathToFileURL(file).href).catch(cause => {
+    throw new Trouble(2, `${file} could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, look: [`less ${file}`] })
+  })) as { default?: unknown }
+  const stack = await checkStack(module.default, file)
+  if (stack.name !== name) throw new Trouble(2, `${file} describes a stack named "${stack.name}"; name the file ${stack.name}.ts`)
+  return stack
+}
+
+const command = (argv: readonly string[]): Command => ({ file: argv[0] ?? '', argv: argv.slice(1) })
+
+async function makeParts(described: Environment['data'] & object, settings: Settings): Promise<Map<string, Source>> {
+  const made = Object.entries(described).map(async ([name, part]) => {
+    const entry = SOURCES[part.kind as keyof typeof SOURCES]
+    return [name, await entry.make(name, settle(part.options, settings, entry.paths) as never)] as const
+  })
+  return new Map(await Promise.all(made))
+}
+
+async function makeStores(environment: Environment, settings: Settings): Promise<Map<string, Store>> {
+  const made = environment.stores.map(async store => {
+    const entry = STORES[store.kind as keyof typeof STORES]
+    return entry.make({ name: store.kind, ...settle(store.options, settings, entry.paths) } as never)
+  })
+  return new Map((await Promise.all(made)).map(store => [store.name, store]))
+}
+
+/** The members of one environment, built; secrets are read here and only for this environment. */
+export async function makeSite(stack: StackDescription, name: string, settings: Settings): Promise<DataSite> {
+  const environment = stack.environments[name] as Environment
+  const { writers } = environment
+  return {
+    stack: stack.name,
+    environment: name,
+    timezone: stack.timezone,
+    parts: await makeParts(environment.data ?? stack.data, settings),
+    stores: await makeStores(environment, settings),
+    ...(writers ? { writers: { stop: command(writers.stop), start: command(writers.start), running: command(writers.running) } } : {}),
+    ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
+    by: { user: userInfo().username, host: hostname() },
+  }
+}

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Trouble } from '../plan/outcome.ts'
+import { Secret } from '../plan/secrets.ts'
+import type { FromEnv } from './describe.ts'
+import { inHome } from './home.ts'
+
+/** A setting with where it came from, for --show-config. */
+export type Setting = { readonly name: string; readonly value: unknown; readonly from: string }
+
+/** Values of the process environment, then of the env file; remembers where each came from. */
+export class Settings {
+  readonly file: string
+  readonly used: Setting[] = []
+  readonly #env: NodeJS.ProcessEnv
+  readonly #fromFile: Readonly<Record<string, string>>
+
+  constructor(env: NodeJS.ProcessEnv, file: string, fromFile: Readonly<Record<string, string>>) {
+    this.#env = env
+    this.file = file
+    this.#fromFile = fromFile
+  }
+
+  /** Reads `<stack>.<environment>.env` where it exists; RUNBOOKS_* names in it count as options' values. */
+  static async read(env: NodeJS.ProcessEnv, folder: string, stack: string, environment: string): Promise<Settings> {
+    const file = join(folder, `${stack}.${environment}.env`)
+    if (!existsSync(file)) return new Settings(env, file, {})
+    const { parse } = await import('dotenv')
+    return new Settings(env, file, parse(readFileSync(file)))
+  }
+
+  /** The value of a reference; Trouble(2) names the variable and the file when it is set nowhere. */
+  get(wanted: FromEnv): string | Secret {
+    const inProcess = this.#env[wanted.env]
+    const value = inProcess || this.#fromFile[wanted.env]
+    if (!value) throw new Trouble(2, `${wanted.env} is not set`, { next: [`set ${wanted.env} in the environment or in ${this.file}`] })
+    const kept = wanted.hidden ? new Secret(wanted.env, value) : value
+    this.used.push({ name: wanted.env, value: kept, from: inProcess ? 'environment' : this.file })
+    return kept
+  }
+
+  /** The env file's own RUNBOOKS_* values, which come after the process environment. */
+  get options(): NodeJS.ProcessEnv {
+    return Object.fromEntries(Object.entries(this.#fromFile).filter(([name]) => name.startsWith('RUNBOOKS_')))
+  }
+}
+
+const isFromEnv = (value: unknown): value is FromEnv => typeof value === 'object' && value !== null && 'env' in value && 'hidden' in value
+
+/** A member's options with references read and relative paths put into RUNBOOKS_HOME. */
+export function settle(options: Readonly<Record<string, unknown>>, settings: Settings, paths: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      const read = isFromEnv(value) ? settings.get(value) : value
+      return [key, paths.includes(key) && typeof read === 'string' ? inHome(read) : read]
+    }),
+  )
+}

@@ -1,0 +1,96 @@
+import { choose, pointChoices } from '../lib/backups/choose.ts'
+import { hasRoom, hasTools, lookAt, writable } from '../lib/backups/facts.ts'
+import { pointName, when } from '../lib/backups/listing.ts'
+import { gateLines, lossRows, lossSentence, restorePlan, undoPlan } from '../lib/backups/restore.ts'
+import { oldRemains, partsOf, presentKnown, type RestoreFacts, undoable, writersOut } from '../lib/backups/restore-facts.ts'
+import type { DataSite } from '../lib/backups/site.ts'
+import { spent } from '../lib/plan/durations.ts'
+import { many, text, typed } from '../lib/run/options.ts'
+import { runbook } from '../lib/run/runbook.ts'
+import { lossTable } from '../lib/run/show/loss.ts'
+
+const INSTEAD = ['date', 'at', 'undo'] as const
+
+export default runbook(import.meta, {
+  name: 'restore',
+  does: 'Brings a backup back: loads it beside the live data, compares, shows what would be lost, asks, and swaps. It can be taken back.',
+  lease: 'data',
+  unfinished: 'ask',
+
+  options: {
+    backup: text({
+      ask: 'Which backup?',
+      help: 'id or latest',
+      shows: 'id|latest',
+      unless: INSTEAD,
+      needed: true,
+      choices: pointChoices,
+    }),
+    date: text({ help: 'the newest begun that day in the time zone of the stack', shows: '2025-12-07' }),
+    at: text({ help: 'the newest begun until that moment', shows: 'ISO 8601' }),
+    part: many({
+      ask: 'Which parts?',
+      help: 'only these parts of the backup',
+      unless: ['undo'],
+      choices: ({ site }: { site: DataSite }) => [...site.parts.keys()].map(value => ({ value })),
+    }),
+    skipSafetyBackup: typed('SKIP', { help: 'go on although the present cannot be saved first' }),
+    writersStopped: typed('STOPPED', { help: 'you have stopped what writes, and it stays so' }),
+    undo: text({ help: 'take a finished restore back', shows: 'run' }),
+  },
+
+  async inspect({ site, options, doing }): Promise<RestoreFacts> {
+    if (options.undo !== undefined) return { kind: 'undo', ...(await undoable(site, options.undo, doing)) }
+    const look = await lookAt(site, doing, options.part)
+    const point = choose(look.points, options, site.timezone)
+    return { kind: 'restore', ...look, point, names: partsOf(point, options.part), old: await oldRemains(site, doing) }
+  },
+
+  require: ({ site, facts, options }) =>
+    facts.kind === 'undo'
+      ? [writersOut(site, Object.keys(facts.record.parts), options.writersStopped)]
+      : [
+          ...facts.parts.flatMap(part => hasTools(part)),
+          ...(options.skipSafetyBackup ? [] : facts.stores.flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
+          ...facts.parts.map(part => presentKnown(part, options.skipSafetyBackup)),
+          writersOut(site, facts.names, options.writersStopped),
+        ],
+
+  shows: ({ site, facts }) =>
+    facts.kind === 'undo'
+      ? [`Take back ${facts.record.run}: what it set aside becomes live again; what it restored stays beside for a week.`, '']
+      : [
+          `Restore ${pointName(facts.point, site.timezone)}`,
+          '',
+          ...lossTable(lossRows(facts, facts.point, facts.names)),
+          lossSentence(
+            spent(Date.now() - Date.parse(facts.point.manifest?.begun ?? '')),
+            lossRows(facts, facts.point, facts.names).reduce((sum, row) => sum + row.lost, 0),
+          ),
+          ...facts.parts
+            .filter(part => part.state !== 'answers')
+            .map(part => `! The present of ${part.name} cannot be read (${part.because ?? part.state}): it cannot be saved first.`),
+          '',
+        ],
+
+  plan: ({ site, facts, options, run }) =>
+    facts.kind === 'undo'
+      ? undoPlan(site, facts.record, run.short)
+      : restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
+
+  gate: gateLines,
+
+  unchanged: ({ facts }) => (facts.kind === 'undo' ? 'the restore still stands' : 'live data is as it was'),
+
+  ends: ({ site, facts, run }) => {
+    const again = `npx zx runbooks/restore.ts --stack=${site.stack} --environment=${site.environment}`
+    if (facts.kind === 'undo')
+      return { word: 'TAKEN BACK', says: `${facts.record.run} is undone; what it restored stands beside`, result: { undid: facts.record.run } }
+    return {
+      word: 'RESTORED',
+      says: `${facts.names.join(' and ')} as of ${when(facts.point.manifest?.begun ?? '', site.timezone)} (${facts.point.id})`,
+      result: { backup: facts.point.id, parts: facts.names, undo: run.id },
+      next: [`${again} --undo=${run.id}   (takes it back; for a week)`],
+    }
+  },
+})
