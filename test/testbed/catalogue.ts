@@ -1,0 +1,76 @@
+/** What tests can ask for. Each is made of tools that must be found on this machine. */
+export type Component = 'mongodb' | 'mongodb-tools' | 's3' | 'toxiproxy' | 'zstd' | 'tmux' | 'age' | 'restic' | 'chromium'
+
+/** The tools of each component; `mongodb` is decided apart, because several programs can be it. */
+export const toolsOf: Readonly<Record<Component, readonly string[]>> = {
+  mongodb: ['mongod'],
+  'mongodb-tools': ['mongodump', 'mongorestore', 'bsondump'],
+  s3: ['minio'],
+  toxiproxy: ['toxiproxy-server'],
+  zstd: ['zstd'],
+  tmux: ['tmux'],
+  age: ['age', 'age-keygen'],
+  restic: ['restic'],
+  chromium: ['chromium'],
+}
+
+/** Every component. */
+export const components = Object.keys(toolsOf) as Component[]
+
+/** What `npm test` looks for, and installs when TESTBED_INSTALL=yes; the others are had by asking for them by name. */
+export const usual: readonly Component[] = ['mongodb', 'mongodb-tools', 's3', 'toxiproxy', 'zstd', 'tmux']
+
+/** A change to a module's source without which it does not work here: replaces the first `find`, or writes the whole file. */
+export type Mend = { readonly file: string; readonly find?: string; readonly put: string }
+
+/** How a tool is had when it is not on the machine: a Debian package, or a build of a Go module. */
+export type Origin =
+  | { readonly from: 'debian'; readonly packageName: string }
+  | {
+      readonly from: 'go'
+      readonly module: string
+      readonly version: string
+      /** Package of the program, relative to the module. */
+      readonly program: string
+      readonly ldflags: string
+      readonly mends?: readonly Mend[]
+    }
+
+const mongoTool = (name: string): Origin => ({
+  from: 'go',
+  module: 'github.com/mongodb/mongo-tools',
+  // The newest version that the module proxy's checksum database can verify.
+  version: 'v0.0.0-20221102190735-6d9d341edd33',
+  program: `${name}/main`,
+  ldflags: '-s -w -X main.VersionStr=100.6.1 -X main.GitCommit=6d9d341edd33',
+})
+
+const goProgram = (module: string, version: string, program: string): Origin => ({ from: 'go', module, version, program, ldflags: '-s -w' })
+
+/** Where tools come from. A tool that is not listed can only be found. */
+export const origins: Readonly<Record<string, Origin>> = {
+  mongodump: mongoTool('mongodump'),
+  mongorestore: mongoTool('mongorestore'),
+  bsondump: mongoTool('bsondump'),
+  ferretdb: {
+    from: 'go',
+    module: 'github.com/FerretDB/FerretDB',
+    version: 'v1.24.2',
+    program: 'cmd/ferretdb',
+    ldflags: '-s -w',
+    mends: [
+      // Generated at release, absent from the module; ferretdb does not start without it.
+      { file: 'build/version/version.txt', put: 'v1.24.2\n' },
+      // mongorestore 100.6 sends the index option "ns", which mongod ignores and FerretDB refuses.
+      { file: 'internal/handler/msg_createindexes.go', find: 'case "background":', put: 'case "ns", "background":' },
+    ],
+  },
+  minio: goProgram('github.com/minio/minio', 'v0.0.0-20260212201848-7aac2a2c5b7c', '.'),
+  'toxiproxy-server': goProgram('github.com/Shopify/toxiproxy/v2', 'v2.5.0', 'cmd/server'),
+  age: goProgram('filippo.io/age', 'v1.3.2', 'cmd/age'),
+  'age-keygen': goProgram('filippo.io/age', 'v1.3.2', 'cmd/age-keygen'),
+  zstd: { from: 'debian', packageName: 'zstd' },
+  tmux: { from: 'debian', packageName: 'tmux' },
+  restic: { from: 'debian', packageName: 'restic' },
+  chromium: { from: 'debian', packageName: 'chromium' },
+}

@@ -1,0 +1,35 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** The folder that keeps built tools and the records of running servers: TESTBED_CACHE, else ~/.cache/runbooks-testbed. */
+export function cache(): string {
+  return process.env.TESTBED_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'runbooks-testbed')
+}
+
+/** The folder of built tools. */
+export const bin = (): string => join(cache(), 'bin')
+
+function executable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** The full path of a tool: on PATH first, then in the cache; undefined when it is in neither. */
+export function find(tool: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), bin()]
+  return folders
+    .filter(folder => folder !== '')
+    .map(folder => join(folder, tool))
+    .find(executable)
+}
+
+/** Puts built tools on this process's PATH, after what the machine has, so that programs started by name find them. */
+export function putOnPath(): void {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  if (!folders.includes(bin())) process.env.PATH = [...folders, bin()].join(delimiter)
+}
