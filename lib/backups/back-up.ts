@@ -2,6 +2,7 @@ import { commit, inTurn, result, step, tidy, together } from '../plan/nodes.ts'
 import type { Node } from '../plan/plan.ts'
 import type { PartFacts } from '../sources/source.ts'
 import type { Point } from './catalogue.ts'
+import type { ManifestPart } from './manifest.ts'
 import { type NewPoint, newPoint } from './point.ts'
 import { clearLeftovers, copyPart, readPartBack, writeManifest } from './sentences.ts'
 import { type DataSite, firstStore, folderOf, partOf } from './site.ts'
@@ -28,7 +29,7 @@ export function pointOf(site: DataSite, run: string): NewPoint {
 export function backUp({ site, parts, points, run, label, pinned }: BackUp): Node[] {
   const point = pointOf(site, run)
   const last = points.findLast(found => found.manifest !== null)?.manifest
-  const copies = parts.map(part => step(`Copy ${part.name}`, copyPart(partOf(site, part.name), point, last?.parts[part.name]?.stored.bytes)))
+  const copies = parts.map(part => step(`Copy ${part.name}`, copyPart(partOf(site, part.name), point, aboutOf(last?.parts[part.name]))))
   const proofs = parts.map((part, i) => step(`Read ${part.name} back`, readPartBack(part.name, point, result(copies[i] as (typeof copies)[number]))))
   const described = Object.fromEntries(parts.map((part, i) => [part.name, result(proofs[i] as (typeof proofs)[number])]))
   return [
@@ -47,3 +48,5 @@ export function saveThePresent(what: BackUp): Node {
 export function clearDeadUploads(site: DataSite): Node {
   return tidy('Clear unfinished uploads', clearLeftovers(firstStore(site).name, folderOf(site), DEAD_UPLOAD_MS))
 }
+
+const aboutOf = (part: ManifestPart | undefined) => (part ? { plainBytes: part.plain.bytes, storedBytes: part.stored.bytes } : null)

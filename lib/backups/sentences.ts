@@ -6,19 +6,27 @@ import type { Proof } from './proofs.ts'
 
 // The sentences of the data side: what plans hold. The verbs behind them are in verbs/, which is loaded only when there is work.
 
-export type CopyArgs = { part: string; store: string; folder: string; object: string; frames: string; aboutBytes: number | null }
+/** `about`: bytes that the last backup of the part had, as a hint for part sizes and progress. */
+export type CopyArgs = {
+  part: string
+  store: string
+  folder: string
+  object: string
+  frames: string
+  about: { plainBytes: number; storedBytes: number } | null
+}
 export type RemoveArgs = { store: string; folder: string; files: readonly string[] }
 export type ReadBackArgs = { part: string; store: string; folder: string; copied: Json }
 export type ManifestArgs = { store: string; folder: string; id: string; run: string; label: string | null; pinned: boolean; parts: Json }
 
 /** The sentence: copy a part into a new point. */
-export function copyPart(part: { name: string; ending: string }, point: NewPoint, aboutBytes?: number): Change {
+export function copyPart(part: { name: string; ending: string }, point: NewPoint, about: CopyArgs['about']): Change {
   const args: CopyArgs = {
     part: part.name,
     store: point.store,
     folder: point.folder,
     ...filesOf(part.name, part.ending),
-    aboutBytes: aboutBytes ?? null,
+    about,
   }
   return { verb: 'copy', of: part.name, args }
 }

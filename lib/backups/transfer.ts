@@ -24,16 +24,16 @@ const sumOf = (bytes: Buffer): Sum => ({ bytes: bytes.length, sha256: createHash
 /** Where a part's files stand, inside a store. */
 export type Files = { readonly folder: string; readonly object: string; readonly frames: string }
 
-/** A part streams out of its source, through hashing and compression, into a store; the index of its frames follows. `aboutBytes` is the expected stored size. */
-export function copyOut(part: Source, store: Store, files: Files, aboutBytes?: number): Action {
+/** A part streams out of its source, through hashing and compression, into a store; the index of its frames follows. `about` is what the last time took. */
+export function copyOut(part: Source, store: Store, files: Files, about?: { plainBytes: number; storedBytes: number }): Action {
   const dump = part.dump()
   return {
     kind: 'transfer',
     prints: `${dump.prints} → sha256 → zstd frames → sha256 → ${store.where}/${files.folder}/${files.object}`,
     async run(doing) {
       const begun = new Date().toISOString()
-      const packed = compress(counted(dump.open(doing), doing, undefined))
-      await store.put(`${files.folder}/${files.object}`, packed.stored, doing, aboutBytes)
+      const packed = compress(counted(dump.open(doing), doing, about?.plainBytes))
+      await store.put(`${files.folder}/${files.object}`, packed.stored, doing, about?.storedBytes)
       const receipt = packed.done()
       const index = printIndex(receipt.index)
       const indexBytes = await putText(store, `${files.folder}/${files.frames}`, index, doing)

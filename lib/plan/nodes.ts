@@ -94,9 +94,17 @@ export function canonical(value: unknown): string {
   )
 }
 
+/** A sentence without its hints: `about` in the arguments (sizes to expect) changes nothing of what is done. */
+export function identity(change: Change): Json {
+  const { args } = change
+  if (args === null || typeof args !== 'object' || Array.isArray(args)) return change
+  const { about: _, ...rest } = args as { readonly [key: string]: Json }
+  return { ...change, args: rest }
+}
+
 /** Titles may show moving figures, so only what is done counts for the identity of a plan. */
 function bones(node: Node): Json {
-  if (node.kind === 'step') return { change: node.change, role: node.role ?? null, budgetMs: node.budgetMs }
+  if (node.kind === 'step') return { change: identity(node.change), role: node.role ?? null, budgetMs: node.budgetMs }
   if (node.kind === 'gate') return { gate: node.id, answer: node.answer, unattended: node.unattended }
   return { group: node.nodes.map(bones), together: node.together ?? false, watch: node.watch ?? null }
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DataSite } from '../backups/site.ts'
-import { hasLater, planHash, settled, stepsOf } from '../plan/nodes.ts'
+import { hasLater, identity, planHash, settled, stepsOf } from '../plan/nodes.ts'
 import { type Exit, Trouble } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Step } from '../plan/plan.ts'
 import { type Verbs, verbOf } from './context.ts'
@@ -51,7 +51,7 @@ export function drift(then: Prepared<unknown>, now: Prepared<unknown>): string[]
   for (const [id, step] of a as Map<string, Step>) {
     const other = b?.get(id)
     if (!other) lines.push(`- ${step.title}: no longer in the plan`)
-    else if (!isDeepStrictEqual(step.change, other.change))
+    else if (!isDeepStrictEqual(identity(step.change), identity(other.change)))
       lines.push(`~ ${step.title}: ${JSON.stringify(step.change.args)} → ${JSON.stringify(other.change.args)}`)
   }
   for (const [id, step] of b as Map<string, Step>) if (!a?.has(id)) lines.push(`+ ${step.title}: new in the plan`)

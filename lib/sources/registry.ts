@@ -30,9 +30,11 @@ export const SOURCES = {
     options: z =>
       z.strictObject({
         uri: hidden(z),
-        databases: z.array(z.string().min(1)).min(1),
+        databases: z.array(z.string().min(1)).length(1, 'one database a part; write a part for each'),
         collections: z.strictObject({ expected: z.array(z.string()).optional() }).optional(),
         scratch: hidden(z).optional(),
+        bin: text(z).optional(),
+        oplog: z.boolean().optional(),
       }),
     paths: [],
     make: async (name, options) => (await import('./mongodb/index.ts')).mongodb(name, options),

@@ -26,12 +26,14 @@ const store =
 export const sqlite: (options: { file: Text; scratch?: Text }) => Part = source('sqlite')
 /** A folder of files; a relative path is inside RUNBOOKS_HOME. */
 export const files: (options: { directory: Text; scratch?: Text }) => Part = source('files')
-/** Databases of a MongoDB server, by mongodump and mongorestore. */
+/** One database of a MongoDB server, by mongodump and mongorestore; `bin` is the folder of the tools where they are not on PATH. */
 export const mongodb: (options: {
   uri: FromEnv
-  databases: readonly string[]
+  databases: readonly [string]
   collections?: { expected?: readonly string[] }
   scratch?: FromEnv
+  bin?: Text
+  oplog?: boolean
 }) => Part = source('mongodb')
 
 /** A folder that keeps backups; a relative path is inside RUNBOOKS_HOME. */

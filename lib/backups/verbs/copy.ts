@@ -19,7 +19,7 @@ export const copy: Verb<CopyArgs, { object: number | null; frames: number | null
     return { state: { object: a?.bytes ?? null, frames: b?.bytes ?? null }, is: 'settled' }
   },
   goal: () => ({ object: { measured: 'storedBytes' }, frames: { measured: 'indexBytes' } }),
-  does: (args, site) => [copyOut(partOf(site, args.part), storeOf(site, args.store), args, args.aboutBytes ?? undefined)],
+  does: (args, site) => [copyOut(partOf(site, args.part), storeOf(site, args.store), args, args.about ?? undefined)],
   undo: ({ store, folder, object, frames }) => removeObjects(store, folder, [object, frames]),
 }
 

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, statSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spent } from '../plan/durations.ts'
+import { Trouble } from '../plan/outcome.ts'
+import type { Doing } from '../plan/plan.ts'
+import { type Command, environmentOf, prints } from './command.ts'
+import { secretFile } from './descriptor.ts'
+import { groupRuns, signalTo, startedOf } from './proc.ts'
+import { lastWords } from './tail.ts'
+
+/** Between asking a group to stop (SIGTERM) and ending it (SIGKILL), in milliseconds. */
+export const GRACE_MS = 5_000
+
+/** How a process ended; `because` when it was we who ended it. */
+export type End = { readonly code: number | null; readonly signal: string | null; readonly because?: string }
+
+/** A process that we started, the leader of its own group. */
+export type Child = {
+  readonly pid: number
+  readonly started: string
+  readonly prints: string
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  /** Resolves, never rejects, when the process has exited, its output is closed, and nothing of a stopped group runs. */
+  readonly ended: Promise<End>
+  /** Ends the whole group, SIGTERM first; `ended` then says why. */
+  stop(because: string): void
+  stderr(): string
+}
+
+const alive = new Set<Child>()
+
+/** The processes that we started and that have not ended yet. */
+export function live(): readonly Pick<Child, 'pid' | 'started' | 'prints'>[] {
+  return [...alive]
+}
+
+/** Signals every group that is still alive, at once and without waiting: for a second Ctrl-C. */
+export function stopAll(signal: NodeJS.Signals): void {
+  for (const child of alive) signalTo(-child.pid, signal)
+}
+
+/** Starts a command in a process group of its own; throws Trouble(3) when its program cannot be found, and the signal's reason when already aborted. */
+export async function start(command: Command, doing: Doing, how: { readonly stdin: 'pipe' | 'ignore'; readonly budgetMs?: number }): Promise<Child> {
+  doing.signal.throwIfAborted()
+  const process = spawned(command, doing.run, how.stdin)
+  // No pid means that it never ran; the error event says why.
+  if (process.pid === undefined) {
+    const [cause] = await once(process, 'error')
+    throw notStarted(command, cause)
+  }
+  const child = watched(command, process, process.pid, doing.signal, how.budgetMs)
+  try {
+    doing.spawned({ pid: child.pid, started: child.started, prints: child.prints })
+  } catch (cause) {
+    child.stop('stopped: its start could not be recorded')
+    child.stdout.resume()
+    await child.ended
+    throw cause
+  }
+  return child
+}
+
+function spawned(command: Command, run: string, stdin: 'pipe' | 'ignore'): ChildProcess {
+  const descriptor = command.secret && secretFile(command.secret)
+  try {
+    return spawn(command.file, command.argv, {
+      detached: true,
+      env: environmentOf(command, run),
+      stdio: [stdin, 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
+      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    })
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+function watched(command: Command, process: ChildProcess, pid: number, signal: AbortSignal, budgetMs?: number): Child {
+  const stderr = lastWords(process.stderr!)
+  let because: string | undefined
+  let killer: NodeJS.Timeout | undefined
+  const endGroup = () => {
+    if (killer !== undefined) return
+    signalTo(-pid, 'SIGTERM')
+    killer = setTimeout(() => {
+      signalTo(-pid, 'SIGKILL')
+      // Whoever left the group and still holds our pipes must not hold us.
+      for (const pipe of [process.stdout, process.stderr]) pipe?.destroy()
+    }, GRACE_MS)
+  }
+  const stop = (reason: string) => {
+    if (because !== undefined || !alive.has(child)) return
+    because = reason
+    endGroup()
+  }
+  const onAbort = () => stop('stopped')
+  signal.addEventListener('abort', onAbort, { once: true })
+  const budget = budgetMs === undefined ? undefined : setTimeout(() => stop(`stopped after ${spent(budgetMs)}, its time limit`), budgetMs)
+  const ended = new Promise<End>(resolve => {
+    process.once('exit', code => {
+      // What a failed tool leaves running would keep our pipes open, and the failure unseen.
+      if (code !== 0) endGroup()
+    })
+    process.once('close', async (code, exitSignal) => {
+      clearTimeout(budget)
+      if (killer !== undefined) await groupGone(pid)
+      clearTimeout(killer)
+      signal.removeEventListener('abort', onAbort)
+      alive.delete(child)
+      resolve(because === undefined ? { code, signal: exitSignal } : { code: null, signal: exitSignal ?? 'SIGTERM', because })
+    })
+  })
+  const child: Child = { pid, started: startedOf(pid), prints: prints(command), stdin: process.stdin, stdout: process.stdout!, ended, stop, stderr }
+  alive.add(child)
+  return child
+}
+
+/** Waits until nothing of a group runs; SIGKILL after the grace is the caller's timer. */
+async function groupGone(group: number): Promise<void> {
+  for (let waitMs = 1; groupRuns(group); waitMs = Math.min(waitMs * 2, 50)) await sleep(waitMs)
+}
+
+function notStarted(command: Command, cause: Error): Error {
+  const code = (cause as NodeJS.ErrnoException).code
+  if (command.cwd !== undefined && !statSync(command.cwd, { throwIfNoEntry: false })?.isDirectory()) {
+    return new Trouble(3, `${command.file} cannot run in ${command.cwd}: there is no such folder`, { cause })
+  }
+  if (code === 'ENOENT') {
+    const next = [`install ${command.file}, or add its folder to PATH; then the same command again`]
+    return new Trouble(3, `${command.file} is not installed or not on PATH`, { next, look: [`command -v ${command.file}`], cause })
+  }
+  if (code === 'EACCES')
+    return new Trouble(3, `${command.file} may not be executed by this user`, { look: [`ls -l "$(command -v ${command.file})"`], cause })
+  return cause
+}

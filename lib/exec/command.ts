@@ -1,0 +1,78 @@
+import { redact, type Secret } from '../plan/secrets.ts'
+
+/** A command as data: an argument array, never a shell string. */
+export type Command = {
+  readonly file: string
+  readonly argv: readonly string[]
+  /** Added to a small inherited environment (PATH, HOME, LANG, TMPDIR…). Not for secrets: use `secret`. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Handed to the process on file descriptor 3; the tool is told to read `/dev/fd/3`. */
+  readonly secret?: Secret
+  readonly cwd?: string
+}
+
+/** What a finished command said; stderr is the last part only, redacted. */
+export type Finished = { readonly code: number | null; readonly signal: string | null; readonly stdout: string; readonly stderr: string }
+
+/** A command that ended otherwise than well. The message names the program, exit code and last words on stderr. */
+export class CommandFailed extends Error {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stderr: string
+  constructor(message: string, code: number | null, signal: string | null, stderr: string) {
+    super(message)
+    this.name = 'CommandFailed'
+    this.code = code
+    this.signal = signal
+    this.stderr = stderr
+  }
+}
+
+/** The command as a person can paste it into a POSIX shell; a secret is shown as `3<name`, a file of that name to be put in its place. */
+export function prints(command: Command): string {
+  const words = Object.entries(command.env ?? {}).map(([name, value]) => `${name}=${quote(value)}`)
+  // As the first word, a=b would be an assignment.
+  words.push(command.file.includes('=') ? always(command.file) : quote(command.file), ...command.argv.map(quote))
+  if (command.secret) words.push(`3<${quote(command.secret.name)}`)
+  const line = words.join(' ')
+  return redact(command.cwd === undefined ? line : `(cd ${quote(command.cwd)} && ${line})`)
+}
+
+/** One word of a POSIX shell that stands for exactly this text. */
+export function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : always(text)
+}
+
+function always(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** What a tool may need of our own environment; everything else (tokens, passwords, NODE_OPTIONS) stays here. */
+const INHERITED = [
+  ...[
+    'PATH',
+    'HOME',
+    'USER',
+    'LOGNAME',
+    'SHELL',
+    'LANG',
+    'LC_ALL',
+    'LC_CTYPE',
+    'TZ',
+    'TMPDIR',
+    'XDG_RUNTIME_DIR',
+    'XDG_CONFIG_HOME',
+    'XDG_CACHE_HOME',
+  ],
+  ...['SSH_AUTH_SOCK', 'DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'DOCKER_CERT_PATH', 'DOCKER_TLS_VERIFY', 'KUBECONFIG'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
+]
+
+/** Where programs are looked for when we were started without a PATH; Debian's default. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** The whole environment of a command: the inherited names, the run that it belongs to, and its own additions. */
+export function environmentOf(command: Command, run: string): Record<string, string> {
+  const inherited = INHERITED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
+  return { PATH: DEFAULT_PATH, ...Object.fromEntries(inherited), RUNBOOKS_RUN: run, ...command.env }
+}

@@ -1,0 +1,3 @@
+export { files } from './files/index.ts'
+export { mongodb } from './mongodb/index.ts'
+export { sqlite } from './sqlite/index.ts'

@@ -1,0 +1,62 @@
+import { Trouble } from '../../plan/outcome.ts'
+import type { Content, Source } from '../source.ts'
+import { archiveReader } from './archive.ts'
+import { contentOf, dumpOf, itemsOf } from './dump.ts'
+import { factsOf, presenceOf, remainsOf } from './facts.ts'
+import { loadOf } from './load.ts'
+import type { MongodbOptions, Site } from './site.ts'
+import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
+import { whereOf } from './uri.ts'
+
+export type { MongodbOptions } from './site.ts'
+
+/**
+ * One database of a MongoDB server, through mongodump and mongorestore. Throws Trouble(2) for an address or a list of databases that cannot be.
+ * It has no `lock`: MongoDB has none that spares one database and outlives a crash, and a renamed collection is made anew by the
+ * first write to its old name. Writers must be stopped before a swap; one that was not makes the swap stop, and nothing is overwritten.
+ */
+export function mongodb(name: string, options: MongodbOptions): Source {
+  const site = siteOf(name, options)
+  return {
+    name,
+    kind: 'mongodb',
+    where: site.where,
+    ending: 'archive',
+    byHand: [byHand(site)],
+    facts: doing => factsOf(site, doing),
+    dump: () => dumpOf(site),
+    examine,
+    load: (place, run) => loadOf(site, place, run),
+    presence: run => presenceOf(site, run),
+    content: (place, run, doing) => contentOf(site, place, run, doing),
+    unload: (place, run) => unloadOf(site, place, run),
+    swap: (run, names) => swapOf(site, run, names),
+    swapBack: (run, names) => swapBackOf(site, run, names),
+    forget: run => forgetOf(site, run),
+    remains: () => remainsOf(site),
+    writersMustStop: 'a write to a collection that was just renamed would make it anew',
+  }
+}
+
+/** With another database as its target, so that a restore by hand never touches the live one. */
+function byHand({ database, oplog }: Site): string {
+  const how = oplog ? '--oplogReplay' : `--nsFrom='${database}.$c$' --nsTo='${database}_restored.$c$'`
+  return `mongorestore --config=uri.yaml --archive --stopOnError ${how}  # uri.yaml: one line, uri: "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"`
+}
+
+function siteOf(name: string, options: MongodbOptions): Site {
+  const { uri, databases, collections, scratch, bin, oplog = false } = options
+  const [database] = databases
+  if (database === undefined || databases.length > 1) {
+    throw new Trouble(2, `${name}.databases must name one database, found ${databases.length}.`, {
+      next: ['write a part of its own for each database'],
+    })
+  }
+  return { name, where: whereOf(uri, database), uri, database, expected: collections?.expected ?? [], scratch: scratch ?? uri, bin, oplog }
+}
+
+async function examine(bytes: AsyncIterable<Buffer>): Promise<Content> {
+  const reader = await archiveReader()
+  for await (const chunk of bytes) reader.push(chunk)
+  return { items: itemsOf(reader.end()), warnings: [] }
+}

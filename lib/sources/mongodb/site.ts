@@ -1,0 +1,32 @@
+import type { Secret } from '../../plan/secrets.ts'
+
+/** What a team writes of one MongoDB database. */
+export type MongodbOptions = {
+  /** `mongodb://user:password@host:27017/?authSource=admin`, as the driver takes it. */
+  readonly uri: Secret
+  /** The database, alone: two databases are two parts, as each is loaded and swapped by itself. */
+  readonly databases: readonly string[]
+  /** Collections without which a dump is refused. */
+  readonly collections?: { readonly expected?: readonly string[] }
+  /** Address of a server that drills load into; by default the same server, in the database `<database>__drill_<run>`. */
+  readonly scratch?: Secret
+  /**
+   * Dumps the whole server at one moment, with its oplog; only for a replica set. Such a dump cannot be loaded under other names
+   * (`--oplogReplay` refuses `--nsFrom`), so it is restored by hand into an empty server, and neither drilled nor swapped.
+   */
+  readonly oplog?: boolean
+  /** Folder of mongodump and mongorestore, where they are not on PATH. */
+  readonly bin?: string
+}
+
+/** The same, checked, as the rooms of this folder use it. */
+export type Site = {
+  readonly name: string
+  readonly where: string
+  readonly uri: Secret
+  readonly database: string
+  readonly expected: readonly string[]
+  readonly scratch: Secret
+  readonly bin: string | undefined
+  readonly oplog: boolean
+}

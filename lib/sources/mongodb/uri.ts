@@ -1,0 +1,62 @@
+import { Trouble } from '../../plan/outcome.ts'
+import { Secret } from '../../plan/secrets.ts'
+
+/**
+ * Scheme, user and password, hosts, path, options. Hosts are a name and a number, and nothing later holds an `@`: in an address
+ * whose password has a raw `@`, `/` or `?`, a piece of the password would otherwise pass for a host, and be shown.
+ */
+const PARTS =
+  /^(mongodb(?:\+srv)?:\/\/)(?:([^@/?]*)@)?((?:[\w.%-]+|\[[\da-f:.]+\])(?::\d+)?(?:,(?:[\w.%-]+|\[[\da-f:.]+\])(?::\d+)?)*)(?:\/([^?@/]*))?(?:\?([^@]*))?$/i
+
+/** Mechanisms whose users do not live in a database of the server, so that no `authSource` is guessed for them. */
+const EXTERNAL = /^(MONGODB-X509|MONGODB-AWS|MONGODB-OIDC|GSSAPI|PLAIN)$/i
+
+type Parts = { scheme: string; login: string | undefined; hosts: string; path: string; options: string[] }
+
+function split(uri: Secret): Parts {
+  const found = PARTS.exec(uri.reveal().trim())
+  if (!found) {
+    throw new Trouble(2, `${uri.name} is not a MongoDB address.`, {
+      next: [
+        `Write ${uri.name} as mongodb://user:password@host:27017/?authSource=admin; in user and password, write @ : / ? # % and spaces as %40 and so on.`,
+      ],
+    })
+  }
+  const [, scheme = '', login, hosts = '', path = '', options = ''] = found
+  return { scheme, login, hosts, path, options: options.split('&').filter(Boolean) }
+}
+
+/** Address without user, password and options: `mongodb://host:27017/shop`. Throws Trouble(2) when the value is no MongoDB address. */
+export function whereOf(uri: Secret, database: string): string {
+  const { scheme, hosts } = split(uri)
+  return `${scheme}${hosts}/${database}`
+}
+
+/**
+ * What the tools read as `--config` (YAML; a JSON string is one). Changed on the way:
+ * `serverSelectionTimeoutMS` goes, because with it the tools hang for ever on a dead server;
+ * a database in the path goes, because the tools refuse another one beside it; and `authSource` is written out,
+ * because the tools would look for the user in the dumped database, where the driver looks in `admin`.
+ */
+export function toolConfig(uri: Secret): Secret {
+  const { scheme, login, hosts, path, options } = split(uri)
+  const named = (name: string) => options.find(option => option.toLowerCase().startsWith(`${name.toLowerCase()}=`))
+  const kept = options.filter(option => !/^serverSelectionTimeoutMS=/i.test(option))
+  const external = EXTERNAL.test(named('authMechanism')?.split('=')[1] ?? '')
+  if (login && !named('authSource') && !external) kept.push(`authSource=${path || 'admin'}`)
+  const plain = `${scheme}${login === undefined ? '' : `${login}@`}${hosts}/${kept.length > 0 ? `?${kept.join('&')}` : ''}`
+  rememberPassword(uri.name, login)
+  return new Secret(`${uri.name} for the tools`, `uri: ${JSON.stringify(plain)}\n`)
+}
+
+/** Makes the password alone a secret too, as it may be repeated in a message without its address. */
+function rememberPassword(name: string, login: string | undefined): void {
+  const password = login?.slice(login.indexOf(':') + 1)
+  if (!password || password === login) return
+  new Secret(`password of ${name}`, password)
+  try {
+    new Secret(`password of ${name}`, decodeURIComponent(password))
+  } catch {
+    // Not percent-encoded as it must be; the driver will say so.
+  }
+}

@@ -1,0 +1,52 @@
+import { StoreError } from './store.ts'
+
+/** What became of a body: how many bytes passed, whether it came to its end, and what it threw. */
+export type Passed = { bytes: number; ended: boolean; failure: { readonly error: unknown } | null }
+
+/** A promise that rejects with the signal's reason; `release` ends the listening. */
+export function abortion(signal: AbortSignal): { readonly aborted: Promise<never>; release(): void } {
+  const listening = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    const fail = () => reject(signal.reason)
+    if (signal.aborted) fail()
+    else signal.addEventListener('abort', fail, { once: true, signal: listening.signal })
+  })
+  // It may reject when nobody waits for it.
+  aborted.catch(() => {})
+  return { aborted, release: () => listening.abort() }
+}
+
+/** Passes a body on and notes what became of it; throws the signal's reason at once when it is aborted, also while the body is silent. */
+export async function* watched(
+  body: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+  passed: Passed,
+  limitBytes = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer> {
+  const chunks = body[Symbol.asyncIterator]()
+  const { aborted, release } = abortion(signal)
+  const following = async () => {
+    try {
+      const next = await Promise.race([aborted, chunks.next()])
+      passed.bytes += next.done ? 0 : next.value.length
+      if (passed.bytes > limitBytes)
+        throw new StoreError('full', `the object grew over ${limitBytes} bytes, the most that fits in parts of the chosen size; set partSizeBytes`)
+      if (next.done) signal.throwIfAborted()
+      return next
+    } catch (error) {
+      passed.failure = { error }
+      throw error
+    }
+  }
+  try {
+    for (let next = await following(); !next.done; next = await following()) {
+      // A reader that gives up throws here: that is not the body's failure.
+      if (next.value.length > 0) yield next.value
+    }
+    passed.ended = true
+  } finally {
+    release()
+    // Not awaited: a body that hangs would hold up the clean-up, and an aborted one stops itself by the same signal.
+    if (!passed.ended) Promise.resolve(chunks.return?.()).catch(() => {})
+  }
+}

@@ -1,0 +1,2 @@
+export { directory } from './directory/index.ts'
+export { s3 } from './s3/index.ts'
