@@ -74,5 +74,5 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /** The whole environment of a command: the inherited names, the run that it belongs to, and its own additions. */
 export function environmentOf(command: Command, run: string): Record<string, string> {
   const inherited = INHERITED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
-  return { PATH: DEFAULT_PATH, ...Object.fromEntries(inherited), RUNBOOKS_RUN: run, ...command.env }
+  return { PATH: DEFAULT_PATH, ...Object.fromEntries(inherited), ...command.env, RUNBOOKS_RUN: run }
 }
