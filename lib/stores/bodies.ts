@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from './store.ts'
 
 /** What became of a body: how many bytes passed, whether it came to its end, and what it threw. */
@@ -46,7 +47,18 @@ export async function* watched(
     passed.ended = true
   } finally {
     release()
-    // Not awaited: a body that hangs would hold up the clean-up, and an aborted one stops itself by the same signal.
-    if (!passed.ended) Promise.resolve(chunks.return?.()).catch(() => {})
+    if (!passed.ended) await closed(chunks)
   }
+}
+
+/** How long a body may take to let go of its process or file. */
+const CLOSING_MS = 2_000
+
+/** Ends a body that is not read to its end, and waits for its own clean-up, though not for ever: one that hangs must not hold up ours. */
+async function closed(chunks: AsyncIterator<Buffer>): Promise<void> {
+  const waiting = new AbortController()
+  const late = delay(CLOSING_MS, undefined, { signal: waiting.signal }).catch(() => {})
+  const closing = Promise.resolve(chunks.return?.()).catch(() => {})
+  await Promise.race([closing, late])
+  waiting.abort()
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { TEMPORARY } from '../paths.ts'
 import { StoreError, type StoreFacts } from '../store.ts'
 import { codeOf, faultOf, unless } from './faults.ts'
-import { ensureRoot, freeBytes, mendMissing } from './folders.ts'
+import { ensureRoot, freeBytes, mendMissing, quoted } from './folders.ts'
 
 /** Looks at the folder by really writing into it and linking twice; says what it met instead of throwing. */
 export async function facts(name: string, root: string): Promise<StoreFacts> {
@@ -56,8 +56,8 @@ function unwritable(error: unknown, root: string): Pick<StoreFacts, 'state' | 'b
   if (!(met instanceof StoreError)) throw error
   const because = met.message
   if (met.fault === 'missing') return { state: 'missing', because, mend: mendMissing(root) }
-  if (met.fault === 'read-only') return { state: 'read-only', because, mend: `mount -o remount,rw "$(findmnt -n -o TARGET -T ${root})"` }
-  if (met.fault === 'full') return { state: 'read-only', because, mend: `make room: df -h ${root}` }
-  if (met.fault === 'denied') return { state: 'denied', because, mend: `ls -ld ${root}   # and run as its owner` }
+  if (met.fault === 'read-only') return { state: 'read-only', because, mend: `mount -o remount,rw "$(findmnt -n -o TARGET -T ${quoted(root)})"` }
+  if (met.fault === 'full') return { state: 'read-only', because, mend: `make room: df -h ${quoted(root)}` }
+  if (met.fault === 'denied') return { state: 'denied', because, mend: `ls -ld ${quoted(root)}   # and run as its owner` }
   return { state: 'unreachable', because }
 }

@@ -7,7 +7,7 @@ import { unless } from './faults.ts'
 const OWNER_ONLY = 0o700
 
 /** A file name as a shell reads it back. */
-const quoted = (file: string) => (/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`)
+export const quoted = (file: string) => (/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`)
 
 /** What to type when the root folder and its parent are missing. */
 export const mendMissing = (root: string) => `mkdir -p ${quoted(root)}`
