@@ -37,7 +37,7 @@ export function loadOf(at: Spots, place: Place, run: string): Load {
         await Promise.allSettled(syncing)
       }
       await Promise.all(syncing)
-      // Last and from the inside out: a folder that is read-only, or whose time is set, must not be written into afterwards.
+      // Last and from the inside out: nothing can be made in a folder that is closed already, and what is made in one changes its time.
       for (const folder of folders.reverse()) await finishFolder(join(root, folder.path), folder)
       await syncFolder(dirname(root))
     },

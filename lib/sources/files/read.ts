@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Trouble } from '../../plan/outcome.ts'
 import { shown } from './names.ts'
 import { type Found, unlessGone } from './walk.ts'
@@ -8,6 +9,9 @@ import { type Found, unlessGone } from './walk.ts'
 const SMALL_BYTES = 8 * 1024 * 1024
 
 const TRIES = 3
+
+/** Twice the coarsest step of a Linux file system's clock (10 ms): a change right after one as young as this could carry the same time. */
+const YOUNG_MS = 20
 const CHUNK_BYTES = 1 << 20
 
 /** A file that is about to be read: exactly `stats.size` bytes will come. */
@@ -20,7 +24,7 @@ export async function reading(found: Found, warnings: string[], use: (reading: R
   const handle = await open(found.at, flags).catch(replaced(found.path, warnings))
   if (!handle) return
   try {
-    const before = await handle.stat()
+    const before = await settled(handle)
     if (!before.isFile()) warnings.push(`${shown(found.path)} is NOT in the backup: it is no longer a file`)
     else if (before.size <= SMALL_BYTES) await whole(handle, before, found.path, warnings, use)
     else await use({ stats: before, bytes: exactly(handle, before, found.path, warnings) })
@@ -41,15 +45,29 @@ function replaced(path: string, warnings: string[]): (error: unknown) => undefin
 async function whole(handle: FileHandle, first: Stats, path: string, warnings: string[], use: (reading: Reading) => Promise<void>): Promise<void> {
   let before = first
   for (let tried = 1; ; tried += 1) {
+    const young = isYoung(before)
     const bytes = await upTo(handle, before.size)
     const after = await handle.stat()
-    const still = same(before, after) && bytes.length === before.size
+    const still = !young && same(before, after) && bytes.length === before.size
     if (still || tried === TRIES || after.size > SMALL_BYTES) {
       if (!still) warnings.push(`${shown(path)} changed while it was read (${tried} tries)`)
       return use({ stats: still ? before : Object.assign(before, { size: bytes.length }), bytes: one(bytes) })
     }
-    before = after
+    before = await settled(handle)
   }
+}
+
+function isYoung(stats: Stats): boolean {
+  return Math.abs(Date.now() - stats.ctimeMs) < YOUNG_MS
+}
+
+/** The state of a file, if it rests for a moment old enough that any later change will show in its times. */
+async function settled(handle: FileHandle): Promise<Stats> {
+  const stats = await handle.stat()
+  if (!isYoung(stats)) return stats
+  // A timer may fire a millisecond early.
+  await sleep(YOUNG_MS + 2)
+  return handle.stat()
 }
 
 async function upTo(handle: FileHandle, size: number): Promise<Buffer> {
@@ -69,6 +87,7 @@ async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
 
 /** The size stands in the archive before the bytes do, so a file that shrank is filled up with zeros, and said to be. */
 async function* exactly(handle: FileHandle, before: Stats, path: string, warnings: string[]): AsyncGenerator<Buffer> {
+  const young = isYoung(before)
   let at = 0
   while (at < before.size) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, before.size - at))
@@ -80,7 +99,8 @@ async function* exactly(handle: FileHandle, before: Stats, path: string, warning
   const lost = before.size - at
   for (; at < before.size; at += CHUNK_BYTES) yield Buffer.alloc(Math.min(CHUNK_BYTES, before.size - at))
   if (lost > 0) warnings.push(`${shown(path)} changed while it was read: it shrank, and its last ${lost} bytes are zeros in the backup`)
-  else if (!same(before, await handle.stat())) warnings.push(`${shown(path)} changed while it was read: parts of it may be older than others`)
+  else if (young || !same(before, await handle.stat()))
+    warnings.push(`${shown(path)} changed while it was read: parts of it may be older than others`)
 }
 
 function same(a: Stats, b: Stats): boolean {

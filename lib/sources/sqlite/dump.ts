@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { quote } from '../../exec/command.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
@@ -7,7 +8,7 @@ import { failedAt, type Spots, stands } from '../places.ts'
 import type { Content, Dump } from '../source.ts'
 import { contentOf } from './content.ts'
 import { unlock } from './lock.ts'
-import { connect, dropScratch, newScratch, sqliteTrouble } from './open.ts'
+import { connect, dropScratch, newScratch, sqliteFault, sqliteTrouble } from './open.ts'
 
 /** More pages than any database has: copied in one step, so that writers cannot make it start again. */
 const ALL_PAGES = 0x7fff_ffff
@@ -53,7 +54,7 @@ async function take(at: Spots, snapshot: string, doing: Doing): Promise<Content>
   const { backup } = await import('node:sqlite')
   const live = await connect(at.live, 'read')
   try {
-    await backup(live, snapshot, { rate: ALL_PAGES })
+    await backup(live, snapshot, { rate: ALL_PAGES }).catch(noRoom(at))
   } finally {
     live.close()
   }
@@ -66,5 +67,16 @@ async function take(at: Spots, snapshot: string, doing: Doing): Promise<Content>
     return await contentOf(copy, doing)
   } finally {
     copy.close()
+  }
+}
+
+/** For `.catch()`: the live database is only read, so what finds a full disk is the copy. */
+function noRoom(at: Spots): (error: unknown) => never {
+  return error => {
+    if (sqliteFault(error, at.scratch)?.kind !== 'full') throw error
+    throw new Trouble(4, `No room left at ${at.scratch} for a copy of ${at.live}; another folder can be named as its scratch in the stack file`, {
+      look: [`df -h ${quote(dirname(at.scratch))}`],
+      cause: error,
+    })
   }
 }

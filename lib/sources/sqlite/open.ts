@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { quote } from '../../exec/command.ts'
@@ -9,7 +9,7 @@ import type { Doing } from '../../plan/plan.ts'
 import { failedAt, leaveScratch, needScratch, type Spots } from '../places.ts'
 
 /** Result codes, from https://www.sqlite.org/rescode.html. */
-const CODES = { busy: 5, locked: 6, readonly: 8, corrupt: 11, cantopen: 14, notadb: 26 }
+const CODES = { busy: 5, locked: 6, readonly: 8, corrupt: 11, full: 13, cantopen: 14, notadb: 26 }
 
 /** How long a statement waits for another connection's lock, in milliseconds. */
 const PATIENCE_MS = 3_000
@@ -49,7 +49,10 @@ function codeOf(error: unknown): number | undefined {
 }
 
 /** What a failure of SQLite means for an operator; null when the error is not SQLite's. */
-export function sqliteFault(error: unknown, file: string): { readonly kind: 'busy' | 'broken' | 'denied' | 'other'; readonly says: string } | null {
+export function sqliteFault(
+  error: unknown,
+  file: string,
+): { readonly kind: 'busy' | 'broken' | 'denied' | 'full' | 'other'; readonly says: string } | null {
   const code = codeOf(error)
   if (code === undefined) return null
   if (code === CODES.busy || code === CODES.locked)
@@ -57,14 +60,16 @@ export function sqliteFault(error: unknown, file: string): { readonly kind: 'bus
   if (code === CODES.notadb) return { kind: 'broken', says: `${file} is not an SQLite database` }
   if (code === CODES.corrupt) return { kind: 'broken', says: `${file} is a damaged SQLite database` }
   if (code === CODES.cantopen || code === CODES.readonly) return { kind: 'denied', says: `${file} cannot be opened: ${(error as Error).message}` }
+  if (code === CODES.full) return { kind: 'full', says: `No room left at ${file}` }
   return { kind: 'other', says: `${file}: ${(error as Error).message}` }
 }
 
-/** For `.catch()`: what SQLite says about live data, as a Trouble (8 where it could not look, 7 where it is damaged). */
+/** For `.catch()`: what SQLite says about live data, as a Trouble (8 where it could not look, 7 where it is damaged, 4 where the disk is full). */
 export function sqliteTrouble(file: string): (error: unknown) => never {
   return error => {
     const fault = sqliteFault(error, file)
     if (!fault) throw error
+    if (fault.kind === 'full') throw new Trouble(4, fault.says, { look: [`df -h ${quote(dirname(file))}`], cause: error })
     throw new Trouble(fault.kind === 'broken' ? 7 : 8, fault.says, { look: [`sqlite3 ${quote(file)} 'PRAGMA integrity_check'`], cause: error })
   }
 }
