@@ -1,3 +1,4 @@
+import { Secret } from '../plan/secrets.ts'
 import { isCI } from './show/style.ts'
 
 /** No answer: Ctrl-C, the end of input, or a deadline (then the given signal is aborted). Null, so that no `if` takes it for a yes. */
@@ -13,8 +14,8 @@ export type Terminal = {
 /** When a question ends by itself, and where it is put. */
 export type Asking = { readonly signal?: AbortSignal; readonly terminal?: Terminal }
 
-/** One possible answer; `disabled` gives the reason why it cannot be chosen. */
-export type Choice<T> = { readonly value: T; readonly name: string; readonly hint?: string; readonly disabled?: string }
+/** One possible answer; `disabled` gives the reason why it cannot be chosen, `short` what is left on the screen once it is. */
+export type Choice<T> = { readonly value: T; readonly name: string; readonly short?: string; readonly hint?: string; readonly disabled?: string }
 
 /** True where a person sits: both stdin and stdout are terminals, and this is not a CI system, which may pretend to be one. */
 export function canAsk(
@@ -51,10 +52,11 @@ async function put<T>(question: (context: Context) => Promise<T>, { signal, term
   }
 }
 
-function listed<T>(choices: readonly Choice<T>[]): { value: T; name: string; description?: string; disabled: string | false }[] {
-  return choices.map(({ value, name, hint, disabled }) => ({
+function listed<T>(choices: readonly Choice<T>[]): { value: T; name: string; short: string; description?: string; disabled: string | false }[] {
+  return choices.map(({ value, name, short, hint, disabled }) => ({
     value,
     name,
+    short: short ?? name,
     ...(hint === undefined ? {} : { description: hint }),
     disabled: disabled ?? false,
   }))
@@ -112,6 +114,13 @@ export async function input(
 export async function confirm(message: string, asking: Asking & { readonly additive: boolean }): Promise<boolean | Cancelled> {
   const { confirm: ask } = await import('@inquirer/prompts')
   return put(context => ask({ message, default: asking.additive }, context), asking)
+}
+
+/** A passphrase, not shown while it is typed; undefined when the question was cancelled. */
+export async function passphrase(message: string, asking: Asking = {}): Promise<Secret | undefined> {
+  const { password } = await import('@inquirer/prompts')
+  const said = await put(context => password({ message, mask: false }, context), asking)
+  return said === null ? undefined : new Secret(message, said)
 }
 
 /** True when the word was typed exactly; Enter alone is false, anything else is asked again. */

@@ -58,6 +58,15 @@ export function flat(nodes: readonly Node[]): Node[] {
   return nodes.flatMap(node => (node.kind === 'group' ? [node, ...flat(node.nodes)] : [node]))
 }
 
+/** How deep in groups each step of a plan stands, by its id. */
+export function depthsOf(nodes: readonly Node[], depth = 0): Map<string, number> {
+  const all = nodes.flatMap((node): (readonly [string, number])[] => {
+    if (node.kind === 'gate') return []
+    return node.kind === 'step' ? [[node.id, depth]] : [...depthsOf(node.nodes, depth + 1)]
+  })
+  return new Map(all)
+}
+
 /** The line that an entry speaks of: the newest of its id, because an undo may bear the id of its step. */
 export function lineOf(story: Story, of: string): Line | undefined {
   return story.lines.findLast(line => line.id === of)

@@ -2,7 +2,7 @@ import type { DefaultRenderer, Listr, ListrDefaultRendererTask } from 'listr2'
 import type { Entry } from '../../plan/journal.ts'
 import type { Node } from '../../plan/plan.ts'
 import { Pace } from './figures.ts'
-import { flat, type Line, newStory, tell } from './story.ts'
+import { depthsOf, flat, type Line, newStory, tell } from './story.ts'
 import type { Screen, Style } from './style.ts'
 import { branchText, groupState, lineText, STATES, type TreeState } from './tree-lines.ts'
 import type { Watcher } from './watcher.ts'
@@ -47,7 +47,10 @@ export async function tree({ out, style, now = Date.now }: TreeOptions): Promise
   }
 
   const columns = (): number => out.columns ?? 80
-  const titleWidth = (): number => Math.min(40, Math.max(...story.lines.filter(isShown).map(line => line.title.length), 8))
+  const titleWidth = (): number => {
+    const depths = depthsOf(story.planned?.nodes ?? [])
+    return Math.min(44, Math.max(...story.lines.filter(isShown).map(line => line.title.length + 2 * (depths.get(line.id) ?? 0)), 8))
+  }
 
   function branchOf(line: Line): Branch {
     const at = () => ({ now: now(), pace: paces.get(line.id), titleWidth: titleWidth(), columns: columns(), style })
