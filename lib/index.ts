@@ -1,1 +1,1 @@
-export { defineStack, directory, env, files, mongodb, s3, secret, sqlite } from './stack/describe.ts'
+export { age, defineStack, directory, env, files, mongodb, s3, secret, sqlite } from './stack/describe.ts'

@@ -2,6 +2,7 @@ import { answers, leftoversCleared, loss, stamped, writers } from './backups/ver
 import { copy, manifestWritten, objectsRemoved, readBack } from './backups/verbs/copy.ts'
 import { compared, examined, loaded, unloaded } from './backups/verbs/load.ts'
 import { recorded, unrecorded } from './backups/verbs/record.ts'
+import { replicated } from './backups/verbs/replicate.ts'
 import { forgotten, held, released, swapped, swappedBack } from './backups/verbs/swap.ts'
 
 /** Every verb by the name that plans and journals use. A name never changes its meaning, because old journals are read back by it. */
@@ -21,6 +22,7 @@ export const VERBS = {
   record: recorded,
   'record.remove': unrecorded,
   release: released,
+  replicate: replicated,
   stamp: stamped,
   swap: swapped,
   'swap.back': swappedBack,

@@ -1,6 +1,7 @@
 import { catalogue } from '../lib/backups/catalogue.ts'
 import { listLines, listResult } from '../lib/backups/listing.ts'
 import { firstStore, folderOf } from '../lib/backups/site.ts'
+import { store } from '../lib/run/data-options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
 export default runbook(import.meta, {
@@ -9,7 +10,7 @@ export default runbook(import.meta, {
   lease: 'none',
   check: true,
   unfinished: 'ask',
-  options: {},
+  options: { store: store() },
 
   inspect: ({ site, doing }) => catalogue(firstStore(site), folderOf(site), doing),
 

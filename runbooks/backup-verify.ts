@@ -1,6 +1,7 @@
 import { choose } from '../lib/backups/choose.ts'
 import { lookAt } from '../lib/backups/facts.ts'
 import { verdictsOf, verifyPoints } from '../lib/backups/verify.ts'
+import { store } from '../lib/run/data-options.ts'
 import { text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
@@ -13,6 +14,8 @@ export default runbook(import.meta, {
 
   options: {
     backup: text({ help: 'id, latest or all', shows: 'id|latest|all' }),
+    identity: text({ help: 'age identity file, to look into encrypted parts, too', shows: 'file' }),
+    store: store(),
   },
 
   async inspect({ site, options, doing }) {

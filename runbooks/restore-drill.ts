@@ -2,7 +2,9 @@ import { choose, pointChoices } from '../lib/backups/choose.ts'
 import { drillPlan } from '../lib/backups/drill.ts'
 import { hasTools, lookAt } from '../lib/backups/facts.ts'
 import { pointName } from '../lib/backups/listing.ts'
+import { decryptable } from '../lib/backups/restore-facts.ts'
 import { spent } from '../lib/plan/durations.ts'
+import { identity, store } from '../lib/run/data-options.ts'
 import { text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
@@ -20,6 +22,8 @@ export default runbook(import.meta, {
       shows: 'id|latest',
       choices: pointChoices,
     }),
+    identity: identity(),
+    store: store(),
   },
 
   async inspect({ site, options, doing }) {
@@ -27,7 +31,10 @@ export default runbook(import.meta, {
     return { ...look, point: choose(look.points, { backup: options.backup }, site.timezone) }
   },
 
-  require: ({ facts }) => facts.parts.filter(part => part.name in (facts.point.manifest?.parts ?? {})).flatMap(part => hasTools(part)),
+  require: ({ facts, site }) => [
+    ...facts.parts.filter(part => part.name in (facts.point.manifest?.parts ?? {})).flatMap(part => hasTools(part)),
+    decryptable(site, facts.point),
+  ],
 
   shows: ({ facts, site }) => [`Drill of ${pointName(facts.point, site.timezone)}. Live data is not touched.`, ''],
 

@@ -1,11 +1,11 @@
 import { choose, pointChoices } from '../lib/backups/choose.ts'
 import { hasRoom, hasTools, lookAt, writable } from '../lib/backups/facts.ts'
 import { pointName, when } from '../lib/backups/listing.ts'
-import { gateLines, lossRows, lossSentence, restorePlan, undoPlan } from '../lib/backups/restore.ts'
-import { oldRemains, partsOf, presentKnown, type RestoreFacts, undoable, writersOut } from '../lib/backups/restore-facts.ts'
-import type { DataSite } from '../lib/backups/site.ts'
+import { gateLines, gateRows, lossRows, lossSentence, restorePlan, undoPlan } from '../lib/backups/restore.ts'
+import { decryptable, oldRemains, partsOf, presentKnown, type RestoreFacts, undoable, writersOut } from '../lib/backups/restore-facts.ts'
 import { spent } from '../lib/plan/durations.ts'
-import { many, text, typed } from '../lib/run/options.ts'
+import { identity, parts, store } from '../lib/run/data-options.ts'
+import { text, typed } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 import { lossTable } from '../lib/run/show/loss.ts'
 
@@ -28,12 +28,9 @@ export default runbook(import.meta, {
     }),
     date: text({ help: 'the newest begun that day in the time zone of the stack', shows: '2025-12-07' }),
     at: text({ help: 'the newest begun until that moment', shows: 'ISO 8601' }),
-    part: many({
-      ask: 'Which parts?',
-      help: 'only these parts of the backup',
-      unless: ['undo'],
-      choices: ({ site }: { site: DataSite }) => [...site.parts.keys()].map(value => ({ value })),
-    }),
+    part: parts('only these parts of the backup'),
+    identity: identity(),
+    store: store(),
     skipSafetyBackup: typed('SKIP', { help: 'go on although the present cannot be saved first' }),
     writersStopped: typed('STOPPED', { help: 'you have stopped what writes, and it stays so' }),
     undo: text({ help: 'take a finished restore back', shows: 'run' }),
@@ -51,9 +48,10 @@ export default runbook(import.meta, {
       ? [writersOut(site, Object.keys(facts.record.parts), options.writersStopped)]
       : [
           ...facts.parts.flatMap(part => hasTools(part)),
-          ...(options.skipSafetyBackup ? [] : facts.stores.flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
+          ...(options.skipSafetyBackup ? [] : facts.stores.slice(0, 1).flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
           ...facts.parts.map(part => presentKnown(part, options.skipSafetyBackup)),
           writersOut(site, facts.names, options.writersStopped),
+          decryptable(site, facts.point),
         ],
 
   shows: ({ site, facts }) =>
@@ -66,6 +64,7 @@ export default runbook(import.meta, {
           lossSentence(
             spent(Date.now() - Date.parse(facts.point.manifest?.begun ?? '')),
             lossRows(facts, facts.point, facts.names).reduce((sum, row) => sum + row.lost, 0),
+            facts.parts.every(part => part.state === 'answers' || part.state === 'missing'),
           ),
           ...facts.parts
             .filter(part => part.state !== 'answers')
@@ -78,19 +77,23 @@ export default runbook(import.meta, {
       ? undoPlan(site, facts.record, run.short)
       : restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
 
-  gate: gateLines,
+  gate: shows => [...(gateRows(shows).length > 0 ? lossTable(gateRows(shows)) : []), ...gateLines(shows)],
 
   unchanged: ({ facts }) => (facts.kind === 'undo' ? 'the restore still stands' : 'live data is as it was'),
 
   ends: ({ site, facts, run }) => {
     const again = `npx zx runbooks/restore.ts --stack=${site.stack} --environment=${site.environment}`
-    if (facts.kind === 'undo')
-      return { word: 'TAKEN BACK', says: `${facts.record.run} is undone; what it restored stands beside`, result: { undid: facts.record.run } }
+    if (facts.kind === 'undo') {
+      const stay = Object.entries(facts.record.parts).flatMap(([part, { hadLive }]) => (hadLive ? [] : [part]))
+      const but = stay.length > 0 ? `, but ${stay.join(' and ')} stays: before it there was none` : ''
+      return { word: 'TAKEN BACK', says: `${facts.record.run} is undone; what it restored stands beside${but}`, result: { undid: facts.record.run } }
+    }
+    const hadLive = facts.parts.some(part => facts.names.includes(part.name) && part.state !== 'missing')
     return {
       word: 'RESTORED',
       says: `${facts.names.join(' and ')} as of ${when(facts.point.manifest?.begun ?? '', site.timezone)} (${facts.point.id})`,
-      result: { backup: facts.point.id, parts: facts.names, undo: run.id },
-      next: [`${again} --undo=${run.id}   (takes it back; for a week)`],
+      result: { backup: facts.point.id, parts: facts.names, undo: hadLive ? run.id : null },
+      next: hadLive ? [`${again} --undo=${run.id}   # takes it back, for a week`] : [],
     }
   },
 })

@@ -29,7 +29,12 @@ export function pointOf(site: DataSite, run: string): NewPoint {
 export function backUp({ site, parts, points, run, label, pinned }: BackUp): Node[] {
   const point = pointOf(site, run)
   const last = points.findLast(found => found.manifest !== null)?.manifest
-  const copies = parts.map(part => step(`Copy ${part.name}`, copyPart(partOf(site, part.name), point, aboutOf(last?.parts[part.name]))))
+  const copies = parts.map(part =>
+    step(
+      `Copy ${part.name}`,
+      copyPart(partOf(site, part.name), point, { about: aboutOf(last?.parts[part.name]), encrypted: site.encryption !== undefined }),
+    ),
+  )
   const proofs = parts.map((part, i) => step(`Read ${part.name} back`, readPartBack(part.name, point, result(copies[i] as (typeof copies)[number]))))
   const described = Object.fromEntries(parts.map((part, i) => [part.name, result(proofs[i] as (typeof proofs)[number])]))
   return [

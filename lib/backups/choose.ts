@@ -11,12 +11,12 @@ export type Chosen = { readonly backup?: string | undefined; readonly date?: str
 export const usable = (points: readonly Point[]) =>
   points.filter(point => point.status === 'CERTIFIED' || point.status === 'VERIFIED' || point.status === 'UNVERIFIED')
 
-/** The points as answers to a question, newest first; what cannot be restored from cannot be chosen. */
+/** The points as answers to a question, newest first, the newest certified one preferred; what cannot be restored from cannot be chosen. */
 export async function pointChoices({ site, doing }: { site: DataSite; doing: Doing }) {
   const { points } = await catalogue(firstStore(site), folderOf(site), doing)
   return [...points].reverse().map(point => {
     const disabled = usable([point]).length > 0 ? {} : { disabled: point.because ?? point.status }
-    return { value: point.id, name: pointName(point, site.timezone), ...disabled }
+    return { value: point.id, name: pointName(point, site.timezone), best: point.status === 'CERTIFIED', ...disabled }
   })
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Trouble } from '../plan/outcome.ts'
 import type { Content } from '../sources/source.ts'
+import type { Encryption } from './encryption.ts'
 
 /** The format written here; a reader refuses a newer one rather than guess. */
 export const FORMAT = 1
@@ -15,6 +16,8 @@ export type ManifestPart = {
   readonly object: string
   readonly frames: string
   readonly plain: Sum
+  /** After compression; the same as `stored` where nothing is encrypted. */
+  readonly packed: Sum
   readonly stored: Sum
   readonly index: Sum
   readonly content: Content
@@ -38,6 +41,8 @@ export type Manifest = {
   readonly ended: string
   readonly by: { readonly user: string; readonly host: string }
   readonly tools: Readonly<Record<string, string>>
+  /** Recipients to whom every part is encrypted; null = not encrypted. */
+  readonly encryption: Encryption | null
   readonly parts: Readonly<Record<string, ManifestPart>>
 }
 

@@ -11,8 +11,8 @@ export function newPoint(run: string, store: string, folder: string): NewPoint {
 }
 
 /** File names of a part in its point: the compressed bytes, and the index of their frames. */
-export function filesOf(part: string, ending: string): { object: string; frames: string } {
-  return { object: `${part}.${ending}.zst`, frames: `${part}.${ending}.zst.frames.json` }
+export function filesOf(part: string, ending: string, encrypted: boolean): { object: string; frames: string } {
+  return { object: `${part}.${ending}.zst${encrypted ? '.age' : ''}`, frames: `${part}.${ending}.zst.frames.json` }
 }
 
 /** What copying a part gives: everything about it that the manifest says, but for the reading back. */

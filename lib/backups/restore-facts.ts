@@ -26,6 +26,16 @@ export function partsOf(point: Point, asked: readonly string[]): string[] {
   return asked.length > 0 ? [...asked] : all
 }
 
+/** Parts that are encrypted can be decrypted here. */
+export function decryptable(site: DataSite, point: Point) {
+  return {
+    title: 'there is a key to decrypt with',
+    holds: !point.manifest?.encryption || site.identities.length > 0,
+    because: `${point.id} is encrypted to ${point.manifest?.encryption?.recipients.join(', ')}, and no identity was given`,
+    mend: 'add --identity=<file>, the identity file of one of these recipients',
+  }
+}
+
 /** The present can be saved first, there is none, or its loss was agreed to. */
 export function presentKnown(part: PartFacts, skipped: boolean) {
   return {
@@ -73,8 +83,8 @@ export async function undoable(site: DataSite, run: string, doing: Doing): Promi
   if (!record) throw new Trouble(3, `No restore ${run} is recorded for ${site.stack}/${site.environment}`)
   if (second) throw new Trouble(2, `Several restores begin with ${run}: ${record.run}, ${second.run}`)
   const parts = Object.entries(record.parts)
-  const nothing = parts.find(([, { hadLive }]) => !hadLive)
-  if (nothing && parts.length === 1) throw new Trouble(3, `Before ${record.run} there was no ${nothing[0]} to go back to`)
+  if (parts.every(([, { hadLive }]) => !hadLive))
+    throw new Trouble(3, `Before ${record.run} there was no ${parts.map(([part]) => part).join(' and no ')} to go back to`)
   for (const [part, { hadLive }] of parts) {
     const { aside } = await partOf(site, part).presence(record.short, doing)
     if (hadLive && aside === 0)

@@ -68,7 +68,7 @@ export function restorePlan(restoring: Restoring): Node[] {
       'Compare with the manifest',
       parts.map(part => step(`Compare ${part}`, comparePart(part, 'beside', run.short, manifest, true))),
     ),
-    gate('with the losses counted again', {
+    gate('Swap, with the losses counted again?', {
       id: 'gate/swap',
       shows: parts.map(part => lossIn(part, manifest)),
       answer: { typed: `${site.stack}/${site.environment}` },
@@ -101,9 +101,10 @@ export function restorePlan(restoring: Restoring): Node[] {
 }
 
 function recordOf({ facts, point, parts, run }: Restoring): RestoreRecord {
-  const described = parts.map(
-    part => [part, { names: namesOf(point, part), hadLive: facts.parts.find(found => found.name === part)?.state !== 'missing' }] as const,
-  )
+  const described = parts.map(part => {
+    const state = facts.parts.find(found => found.name === part)?.state
+    return [part, { names: namesOf(point, part), hadLive: state !== 'missing', answered: state === 'answers' }] as const
+  })
   return { run: run.id, short: run.short, point: point.id, parts: Object.fromEntries(described) }
 }
 
@@ -136,7 +137,8 @@ export function undoPlan(site: DataSite, record: RestoreRecord, short: string): 
     ...letIn(site, names, record.short),
     together(
       'Check',
-      names.map(part => step(`${part} answers`, partAnswers(part))),
+      // What could not be read before the restore cannot be read after its undo.
+      parts.filter(([, { answered }]) => answered).map(([part]) => step(`${part} answers`, partAnswers(part))),
     ),
   ]
 }
@@ -149,10 +151,26 @@ export function lossRows(facts: DataFacts, point: Point, parts: readonly string[
 }
 
 /** What is lost, in a sentence: `3 h 12 min of writes: 1,303 items at least`. */
-export function lossSentence(span: string, lost: number): string {
-  return lost === 0
-    ? `You would lose ${span} of changes; no item less than now.`
-    : `You would lose ${span} of writes: ${plural(lost, 'item')} at least.`
+export function lossSentence(span: string, lost: number, counted = true): string {
+  if (lost > 0) return `You would lose ${span} of writes: ${plural(lost, 'item')} at least.`
+  return counted
+    ? `You would lose what was written in the last ${span}. By the counts alone, no item is lost.`
+    : `You would lose ${span} of changes; how many cannot be counted.`
+}
+
+/** Rows that a gate shows: they must fit on a screen below the tree. */
+const GATE_ROWS = 10
+
+/** The rows of the losses as counted right before asking, the greatest first; only what is not the same now as in the backup. */
+export function gateRows(shows: readonly Seen[]): (LossRow & { part: string })[] {
+  const all = shows.flatMap(seen => {
+    const { part, rows } = seen.state as unknown as { part: string; rows: readonly LossRow[] }
+    return rows.map(row => ({ ...row, part }))
+  })
+  return all
+    .filter(row => row.now !== row.backup)
+    .sort((a, b) => b.lost - a.lost)
+    .slice(0, GATE_ROWS)
 }
 
 /** What the gate shows: the losses as counted right before asking. */
@@ -161,9 +179,8 @@ export function gateLines(shows: readonly Seen[]): string[] {
   const lost = states.reduce((sum, state) => sum + state.lost, 0)
   const unreadable = states.filter(state => !state.readable).map(state => state.part)
   return [
-    `Loss, counted again: ${states.map(({ part, lost: n }) => `${part} ${count(n)}`).join(', ')}.`,
-    lossSentence(states[0]?.span ?? '', lost),
+    `Loss, counted again: ${states.map(({ part, lost: n, readable }) => `${part} ${readable ? count(n) : '?'}`).join(', ')}.`,
+    lossSentence(states[0]?.span ?? '', lost, unreadable.length === 0),
     ...(unreadable.length > 0 ? [`The present of ${unreadable.join(', ')} cannot be read, so its loss cannot be counted.`] : []),
-    '',
   ]
 }

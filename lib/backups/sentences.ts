@@ -20,13 +20,13 @@ export type ReadBackArgs = { part: string; store: string; folder: string; copied
 export type ManifestArgs = { store: string; folder: string; id: string; run: string; label: string | null; pinned: boolean; parts: Json }
 
 /** The sentence: copy a part into a new point. */
-export function copyPart(part: { name: string; ending: string }, point: NewPoint, about: CopyArgs['about']): Change {
+export function copyPart(part: { name: string; ending: string }, point: NewPoint, more: { about: CopyArgs['about']; encrypted: boolean }): Change {
   const args: CopyArgs = {
     part: part.name,
     store: point.store,
     folder: point.folder,
-    ...filesOf(part.name, part.ending),
-    about,
+    ...filesOf(part.name, part.ending, more.encrypted),
+    about: more.about,
   }
   return { verb: 'copy', of: part.name, args }
 }
@@ -41,6 +41,14 @@ export const removeObjects = (store: string, folder: string, files: readonly str
 /** The sentence: read a part of a new point back. */
 export function readPartBack(part: string, point: NewPoint, copied: Later): Change {
   return { verb: 'read-back', of: part, args: { part, store: point.store, folder: point.folder, copied } }
+}
+
+/** A point that stands whole in one store and is to stand in another. */
+export type ReplicateArgs = { from: string; to: string; folder: string; id: string }
+
+/** The sentence: copy a point into another store. */
+export function replicate(args: ReplicateArgs): Change {
+  return { verb: 'replicate', of: `${args.id} in ${args.to}`, args }
 }
 
 /** The sentence: write the manifest of a new point. */
@@ -157,7 +165,7 @@ export type RestoreRecord = {
   readonly short: string
   readonly point: string
   /** By part: the item names that were swapped, and whether there was live data to set aside. */
-  readonly parts: Readonly<Record<string, { readonly names: readonly string[]; readonly hadLive: boolean }>>
+  readonly parts: Readonly<Record<string, { readonly names: readonly string[]; readonly hadLive: boolean; readonly answered: boolean }>>
 }
 
 /** The sentence: write down what a restore sets aside. */

@@ -1,7 +1,9 @@
 import type { Command } from '../exec/process.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Secret } from '../plan/secrets.ts'
 import type { Source } from '../sources/source.ts'
 import type { Store } from '../stores/store.ts'
+import type { Encryption } from './encryption.ts'
 
 /** Commands of a stack that stop and start what writes its data; `running` exits 0 while it runs and 1 while it is stopped. */
 export type Writers = { readonly stop: Command; readonly start: Command; readonly running: Command }
@@ -13,7 +15,12 @@ export interface DataSite {
   readonly timezone: string
   readonly parts: ReadonlyMap<string, Source>
   readonly stores: ReadonlyMap<string, Store>
+  /** Whether a backup must reach all stores or any of them to count as done. */
+  readonly policy: 'all' | 'any'
   readonly writers?: Writers
+  readonly encryption?: Encryption
+  /** Identities to decrypt with, once they were read; empty on a machine that only backs up. */
+  readonly identities: Secret[]
   /** The age of the newest backup that the stack allows, in milliseconds. */
   readonly dataLossMs?: number
   readonly by: { readonly user: string; readonly host: string }

@@ -18,7 +18,7 @@ export function describedPart(point: Point, part: string): Json {
 export function examineParts(site: DataSite, point: Point, must: boolean) {
   return Object.keys(point.manifest?.parts ?? {}).map(part => {
     const change = examinePart(part, { ...placeOf(site, point), described: describedPart(point, part) }, must)
-    return step(`Read ${part} of ${point.id}`, { ...change, of: `${part} of ${point.id}` })
+    return step(`Read ${part}`, { ...change, of: `${part} of ${point.id}` })
   })
 }
 

@@ -10,6 +10,8 @@ export async function isWhole(store: Store, folder: string, id: string, doing: D
     return true
   } catch (error) {
     if (error instanceof StoreError && error.fault === 'missing') return false
-    throw error instanceof Trouble ? error : new Trouble(8, `Could not read the manifest of ${id}`, { cause: error })
+    throw error instanceof Trouble
+      ? error
+      : new Trouble(8, `Could not read the manifest of ${id}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }

@@ -1,7 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
+import { canonical } from './nodes.ts'
 import type { Goal, Json, Match, Seen } from './plan.ts'
 
 type Fields = { readonly [key: string]: Json }
+
+/** As JSON: what a journal gives back has other prototypes than what a database driver returned. */
+const same = (a: unknown, b: unknown) => canonical(a) === canonical(b)
 
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -16,7 +19,7 @@ function meets(match: Match, state: Json | undefined, gives: Json): boolean {
   if ('near' in match) return typeof state === 'number' && Math.abs(state - match.near) <= match.within
   // A goal that names a measurement cannot be met before anything was measured.
   const measured = isFields(gives) ? gives[match.measured] : undefined
-  return measured !== undefined && isDeepStrictEqual(measured, state)
+  return measured !== undefined && same(measured, state)
 }
 
 /** Whether a state is the wanted one; `gives` is what the step measured while doing, for `measured` matches. */
@@ -28,7 +31,7 @@ export function matches(goal: Goal, state: Json | undefined, gives: Json = null)
       return Array.isArray(state) && state.every(item => matches(goal.every as Goal, item, gives))
     return isFields(state) && Object.entries(goal).every(([key, wanted]) => matches(wanted as Goal, state[key], gives))
   }
-  return isDeepStrictEqual(goal, state)
+  return same(goal, state)
 }
 
 /** What evidence says of an interrupted step. */
@@ -38,5 +41,5 @@ export type Verdict = 'moving' | 'done' | 'untouched' | 'half'
 export function settle(before: Json, goal: Goal, seen: Seen, gives: Json = null): Verdict {
   if (matches(goal, seen.state, gives)) return 'done'
   if (seen.is === 'moving') return 'moving'
-  return isDeepStrictEqual(before, seen.state) ? 'untouched' : 'half'
+  return same(before, seen.state) ? 'untouched' : 'half'
 }

@@ -36,7 +36,18 @@ const known = new Set<string>()
 /** The forms in which a tool may repeat a secret in its messages. */
 function forms(value: string): string[] {
   const json = JSON.stringify(value).slice(1, -1)
-  return [value, json, encodeURIComponent(value), encodeURI(value), ...value.split('\n').filter(line => line.length >= SHORTEST_REDACTED)]
+  const component = encodeURIComponent(value)
+  // Go's and Python's tools encode what JavaScript leaves alone, and forms write a space as a plus.
+  const strict = component.replace(/[!'()*]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return [
+    value,
+    json,
+    component,
+    strict,
+    strict.replaceAll('%20', '+'),
+    encodeURI(value),
+    ...value.split('\n').filter(line => line.length >= SHORTEST_REDACTED),
+  ]
 }
 
 /** Foreign text (stderr, error messages) with every known secret replaced by `***`, longest first. */

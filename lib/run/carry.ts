@@ -1,15 +1,18 @@
 import { live as liveChildren, stopAll } from '../exec/process.ts'
 import type { Fact, Outcome } from '../plan/journal.ts'
+import { stepsOf } from '../plan/nodes.ts'
 import { type Exit, Trouble, wordOf } from '../plan/outcome.ts'
+import type { Gate } from '../plan/plan.ts'
 import { redact } from '../plan/secrets.ts'
-import { Declined } from './apply.ts'
-import { answerGate } from './consent.ts'
+import { Declined, isDone } from './apply.ts'
+import { agreesTo, answerGate } from './consent.ts'
 import { type Context, note, record, StepFailed } from './context.ts'
 import { gatherEvidence } from './evidence.ts'
 import type { Journal } from './journal.ts'
 import { acquire, type Lease, LeaseBusy, LeaseLost } from './leases.ts'
 import { said } from './perform.ts'
 import { cellOf, commandFor, type Session } from './session.ts'
+import { clock } from './show/text.ts'
 import { Cancelled } from './signals.ts'
 import { owed, undoAll } from './undo.ts'
 import { isDeadHere } from './unfinished.ts'
@@ -60,16 +63,22 @@ export function contextOf(
     signal: session.abort.signal,
     async askGate(gate, shows, signal) {
       await session.watcher.pause()
-      session.tell(
-        showGate(shows)
-          .map(line => `${line}\n`)
-          .join(''),
-      )
-      const answer = await answerGate(gate, session.consents, signal)
-      session.watcher.resume()
-      return answer
+      session.tell([...showGate(shows), ...waiting(session, gate)].map(line => `${line}\n`).join(''))
+      try {
+        return await answerGate(gate, session.consents, signal)
+      } finally {
+        session.watcher.resume()
+      }
     },
   }
+}
+
+/** Since when a gate waits, and what becomes of the run when nobody answers. */
+function waiting(session: Session, gate: Gate): string[] {
+  if (!session.consents.canAsk || agreesTo(gate, session.consents)) return []
+  const at = (time: number) => clock(new Date(time).toISOString(), session.site.timezone)
+  const then = gate.unattended === 'undo' ? 'the run is taken back' : 'the run stops where it stands'
+  return [`Waiting for you since ${at(Date.now())}; without an answer ${then} at ${at(Date.now() + gate.deadlineMs)}.`, '']
 }
 
 /** How the work of a run came out, before it is put into words. */
@@ -86,12 +95,29 @@ export async function work(context: Context, doIt: () => Promise<void>): Promise
     return { how: 'done' }
   } catch (error) {
     const cause = context.signal.aborted ? context.signal.reason : error
+    if (onlyTidiesAreLeft(context, said(cause))) return { how: 'done' }
     if (cause instanceof LeaseLost)
       return { how: 'stands', why: `${cause.message}: whoever holds it now settles this run`, stands: await standing(context) }
     if (cause instanceof Declined && cause.gate.unattended === 'stop' && cause.answer !== 'no')
       return { how: 'stands', why: `${cause.gate.title}: ${cause.message}`, stands: await standing(context) }
     if (cause instanceof Trouble && cause.exit === 5) return { how: 'stands', why: said(cause), stands: await standing(context) }
     return takeBack(context, cause)
+  }
+}
+
+/** Whether all that the run is for was committed before it was stopped: then it is done, and each tidy step that was not is a warning. */
+function onlyTidiesAreLeft({ journal, watching }: Context, why: string): boolean {
+  const { entries } = journal
+  const planned = entries.find(entry => entry.at === 'planned')
+  if (planned?.at !== 'planned' || entries.some(entry => entry.at === 'turned')) return false
+  const left = stepsOf(planned.nodes).filter(step => !isDone(entries, step.id))
+  const committed = stepsOf(planned.nodes).some(step => step.role === 'commit')
+  if (!committed || left.some(step => step.role !== 'tidy')) return false
+  try {
+    for (const step of left) watching.saw(journal.append({ at: 'warned', of: step.id, why }))
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -144,11 +170,18 @@ const short = (value: unknown) => {
   return text.length > 120 ? `${text.slice(0, 117)}…` : text
 }
 
+/** Leaves at once where nothing was begun. */
+export function leaveUntouched(subject: string): never {
+  process.stdout.write(`${wordOf(130)} ${subject}: nothing was touched (exit 130)\n`)
+  process.exit(130)
+}
+
 /** Leaves at once: what a second Ctrl-C asks for. Children are killed, the journal stays as it is, and what stands is said. */
 export function leaveNow(session: Session): never {
   const { journal } = session.current
   const children = liveChildren()
   stopAll('SIGKILL')
+  if (!journal) leaveUntouched(session.subject)
   const steps = journal ? owed(journal.entries).map(undo => `  not taken back: ${undo.title.replace('Take back: ', '')}`) : []
   const told = [
     'Why     a second Ctrl-C: left at once, without undoing',
@@ -161,10 +194,24 @@ export function leaveNow(session: Session): never {
   process.exit(5)
 }
 
+/** Journals the end; a full disk must not change what the run came to. */
+function writeEnd(context: Context, outcome: Outcome): string | undefined {
+  try {
+    note(context, { at: 'ended', outcome })
+    return undefined
+  } catch (error) {
+    return said(error)
+  }
+}
+
 /** Journals the end, settles the shared state, and lets the lease go; what cannot be written is told as a warning. */
 export async function close(context: Context, runbook: string, outcome: Outcome): Promise<Outcome> {
-  note(context, { at: 'ended', outcome })
+  const unwritten = writeEnd(context, outcome)
   const [lease] = context.leases
+  if (unwritten) {
+    await lease?.release(outcome.exit === 5 ? undefined : { runbook, outcome, run: context.run }).catch(() => lease.abandon())
+    return { ...outcome, warnings: [...(outcome.warnings ?? []), `The end could not be journaled: ${unwritten}`] }
+  }
   if (!lease) return outcome
   const settledHere = outcome.exit !== 5
   try {

@@ -41,9 +41,14 @@ export async function confirmPlan(consents: Consents, danger: ReturnType<typeof 
   return (await confirm(what, { additive: true })) === true
 }
 
+/** Whether flags alone answer a gate with yes. */
+export function agreesTo(gate: Gate, consents: Consents): boolean {
+  return gate.answer === 'yes' ? consents.yes || agreesToDestroy(consents) : agreesToDestroy(consents)
+}
+
 /** Answers a gate by flags or by asking. */
 export async function answerGate(gate: Gate, consents: Consents, signal: AbortSignal): Promise<Answer> {
-  if (gate.answer === 'yes' ? consents.yes || agreesToDestroy(consents) : agreesToDestroy(consents)) return 'yes'
+  if (agreesTo(gate, consents)) return 'yes'
   if (!consents.canAsk) return 'unattended'
   const { confirm, typed } = await import('./ask.ts')
   const said =

@@ -1,8 +1,10 @@
 import type { Outcome } from '../plan/journal.ts'
 import { type Exit, Trouble, wordOf } from '../plan/outcome.ts'
 import { redact } from '../plan/secrets.ts'
+import { isDone } from './apply.ts'
 import type { Ending } from './carry.ts'
 import { type Context, givenBy } from './context.ts'
+import { LeaseLost } from './leases.ts'
 import { said } from './perform.ts'
 import type { End, Results } from './runbook.ts'
 import { commandFor, type Session } from './session.ts'
@@ -12,6 +14,7 @@ const now = () => new Date().toISOString()
 /** What verified steps gave, for a runbook's last words. */
 export function resultsOf(context: Context): Results {
   return {
+    warned: step => context.journal.entries.some(entry => entry.at === 'warned' && entry.of === step),
     get(step) {
       try {
         return givenBy(context.journal.entries, { later: step })
@@ -44,6 +47,14 @@ export function doneOutcome(end: End, context?: Context): Outcome {
   }
 }
 
+/** What a run committed: undo never goes behind it. */
+export function committed(context: Context): string[] {
+  const { entries } = context.journal
+  return entries.flatMap(entry =>
+    entry.at === 'intent' && entry.role === 'commit' && isDone(entries, entry.of) ? [`${entry.title}: done, and it stays`] : [],
+  )
+}
+
 /** The outcome of a run that was taken back or stands half-way. */
 export function failedOutcome(session: Session, ending: Exclude<Ending, { how: 'done' }>, unchanged: string, context: Context): Outcome {
   const warnings = warned(context)
@@ -58,7 +69,7 @@ export function failedOutcome(session: Session, ending: Exclude<Ending, { how: '
       ending.undos === 0
         ? 'nothing had to be taken back'
         : `${ending.undos} ${ending.undos === 1 ? 'step was' : 'steps were'} taken back and verified`
-    return { word: wordOf(ending.exit), exit: ending.exit, says: unchanged, stands: [`${unchanged}; ${back}`], ...common }
+    return { word: wordOf(ending.exit), exit: ending.exit, says: unchanged, stands: [`${unchanged}; ${back}`, ...committed(context)], ...common }
   }
   const me = session.definition.name
   return {
@@ -69,7 +80,7 @@ export function failedOutcome(session: Session, ending: Exclude<Ending, { how: '
     next: [
       commandFor(session, me, '--revert'),
       commandFor(session, me, '--resume'),
-      `${commandFor(session, me, `--close=${context.run}`)}   (after mending it by hand)`,
+      `${commandFor(session, me, `--close=${context.run}`)}   # after mending it by hand`,
     ],
     ...common,
   }
@@ -94,6 +105,7 @@ export function refusedOutcome(error: unknown, check: boolean): Outcome {
 
 function exitOf(error: unknown, check: boolean): Exit {
   if (error instanceof Trouble) return error.exit
+  if (error instanceof LeaseLost) return 6
   if (error instanceof Error && error.name === 'Cancelled') return 'by' in error && error.by === 'SIGTERM' ? 143 : 130
   // A store or a server that cannot be reached is no defect of ours.
   if (error instanceof Error && error.name === 'StoreError') return check ? 8 : 3

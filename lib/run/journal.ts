@@ -1,4 +1,17 @@
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Entry, Fact } from '../plan/journal.ts'
 import { Trouble } from '../plan/outcome.ts'
@@ -57,10 +70,24 @@ export class Journal {
   /** Writes a fact and returns once it is on disk. */
   append(fact: Fact): Entry {
     const entry = { n: this.entries.length + 1, t: new Date().toISOString(), ...fact } as Entry
-    writeSync(this.#fd, `${JSON.stringify(entry)}\n`)
-    fdatasyncSync(this.#fd)
+    this.#write(Buffer.from(`${JSON.stringify(entry)}\n`))
     this.entries.push(entry)
     return entry
+  }
+
+  /** A full disk takes a part of a line only; that part must not stand before the next line. */
+  #write(line: Buffer): void {
+    const size = fstatSync(this.#fd).size
+    try {
+      for (let at = 0; at < line.length; ) at += writeSync(this.#fd, line, at)
+      fdatasyncSync(this.#fd)
+    } catch (cause) {
+      ftruncateSync(this.#fd, size)
+      throw new Trouble(5, `The journal in ${this.folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+        look: [`df -h ${this.folder}`],
+      })
+    }
   }
 
   close(): void {

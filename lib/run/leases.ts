@@ -1,4 +1,5 @@
 import type { By, Entry, Outcome } from '../plan/journal.ts'
+import { Trouble } from '../plan/outcome.ts'
 import type { Cell } from '../stores/store.ts'
 import { StoreError } from '../stores/store.ts'
 
@@ -24,7 +25,7 @@ export type Shared = {
 export class LeaseLost extends Error {
   readonly holder: Holder | null
   constructor(where: string, holder: Holder | null) {
-    super(`the lease at ${where} was taken over${holder ? ` by ${holder.by.user}@${holder.by.host} (${holder.run})` : ''}`)
+    super(`the lease at ${where} ${holder ? `was taken over by ${holder.by.user}@${holder.by.host} (${holder.run})` : 'is not ours any more'}`)
     this.name = 'LeaseLost'
     this.holder = holder
   }
@@ -45,7 +46,19 @@ const EMPTY: Shared = { format: 1, token: 0, holder: null, open: {}, past: [] }
 /** The shared state behind a cell, with the time of the place that keeps it. */
 export async function readShared(cell: Cell): Promise<{ shared: Shared; version: string; nowMs: number }> {
   const { body, version, nowMs } = await cell.read()
-  return { shared: body === null ? EMPTY : (JSON.parse(body) as Shared), version, nowMs }
+  return { shared: body === null ? EMPTY : parsed(body, cell.where), version, nowMs }
+}
+
+function parsed(body: string, where: string): Shared {
+  const bad = (why: string) => new Trouble(3, `The shared state at ${where} ${why}`, { look: [`what is written at ${where}`] })
+  let found: Partial<Shared> | null
+  try {
+    found = JSON.parse(body) as Partial<Shared> | null
+  } catch {
+    throw bad('is damaged: it is no JSON')
+  }
+  if (found?.format !== 1) throw bad('was written by another version of this toolkit')
+  return found as Shared
 }
 
 /** Changes the shared state by compare-and-swap until nobody was faster; `change` may throw to refuse. */
@@ -112,12 +125,12 @@ export class Lease {
   }
 
   /** Renews while the run works; `lost` is told once when somebody else took over or the time ran out. */
-  keep(lost: (error: Error) => void): void {
+  keep(lost: (error: LeaseLost) => void): void {
     this.#timer = setInterval(() => {
       this.#change(shared => shared).catch(error => {
         if (error instanceof LeaseLost || !this.fresh) {
           clearInterval(this.#timer)
-          lost(error instanceof Error ? error : new Error(String(error)))
+          lost(error instanceof LeaseLost ? error : new LeaseLost(this.#cell.where, null))
         }
       })
     }, LEASE_MS / 3)
@@ -133,7 +146,10 @@ export class Lease {
   async release(ended?: { runbook: string; outcome: Outcome; run: string }): Promise<void> {
     clearInterval(this.#timer)
     await this.#change(shared => {
-      const open = Object.fromEntries(Object.entries(shared.open).filter(([run]) => run !== ended?.run))
+      // Runs that died before their first step left nothing to settle.
+      const open = Object.fromEntries(
+        Object.entries(shared.open).filter(([run, entries]) => run !== ended?.run && entries.some(entry => entry.at === 'intent')),
+      )
       const past = ended ? [{ run: ended.run, runbook: ended.runbook, outcome: ended.outcome }, ...shared.past].slice(0, PAST_KEPT) : shared.past
       return { ...shared, open, past, holder: this.#nested ? shared.holder : null }
     })
@@ -157,7 +173,8 @@ export async function acquire(
   }
   const dead = before.holder ? await asked.isDead(before.holder.by) : true
   const { shared } = await update(cell, (now, nowMs) => {
-    const sameDead = dead && now.holder?.run === before.holder?.run
+    // The token, not the run: two operators may resume the same run at once.
+    const sameDead = dead && now.token === before.token
     if (now.holder && now.holder.untilMs > nowMs && !sameDead) throw new LeaseBusy(now.holder)
     return { ...now, token: now.token + 1, holder: { run: asked.run, runbook: asked.runbook, by: asked.by, untilMs: nowMs + LEASE_MS } }
   })

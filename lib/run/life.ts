@@ -5,11 +5,12 @@ import { stepsOf } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Json } from '../plan/plan.ts'
 import { apply } from './apply.ts'
-import { close, contextOf, leaveNow, takeLease, work } from './carry.ts'
+import { close, contextOf, leaveNow, leaveUntouched, takeLease, work } from './carry.ts'
 import { confirmPlan, mustConsent } from './consent.ts'
 import { type Context, note, record } from './context.ts'
 import { doneOutcome, failedOutcome, refusedOutcome, resultsOf } from './ends.ts'
 import { Journal } from './journal.ts'
+import type { Lease } from './leases.ts'
 import type { From, Options } from './options.ts'
 import { said } from './perform.ts'
 import { dangers, drift, nameRun, type Prepared, prepare, shownPlan } from './prepare.ts'
@@ -30,7 +31,7 @@ type Came = { readonly outcome: Outcome; readonly end?: End; readonly run?: stri
 /** The whole life of an invocation; resolves to its exit code once everything is said. */
 export async function live(definition: Definition<Options, unknown>, given: Record<string, From>, argv: readonly string[]): Promise<number> {
   let session: Session | undefined
-  const abort = onSignals(() => (session ? leaveNow(session) : process.exit(5)))
+  const abort = onSignals(() => (session ? leaveNow(session) : leaveUntouched(definition.name)))
   let came: Came
   try {
     session = await openSession(definition, given, argv, abort)
@@ -58,7 +59,7 @@ async function go(session: Session): Promise<Came> {
 async function look(session: Session): Promise<Came> {
   const at = atOf(session, nameRun(session.definition.name))
   const facts = await session.definition.inspect(at)
-  const end = await session.definition.ends({ ...at, facts, results: { get: () => null } })
+  const end = await session.definition.ends({ ...at, facts, results: { get: () => null, warned: () => false } })
   return { outcome: doneOutcome(end), end }
 }
 
@@ -77,7 +78,8 @@ async function settleFirst(session: Session): Promise<Came | undefined> {
   const run = options.close ? pick(runs, options.close) : (runs.find(({ planned }) => planned.runbook === definition.name) ?? runs[0])
   if (!run) return undefined
   await showUnfinished(session, run)
-  const how: How | undefined = asked ?? (await chosen(session, run.planned.runbook))
+  if (asked && options.dryRun) return { outcome: doneOutcome({ says: `a dry run of --${asked}: nothing was touched` }) }
+  const how: How | undefined = options.dryRun ? undefined : (asked ?? (await chosen(session, run.planned.runbook)))
   if (!how) {
     const me = run.planned.runbook
     return {
@@ -146,34 +148,64 @@ async function change(session: Session): Promise<Came> {
   return carryOut(session, run, prepared)
 }
 
-async function carryOut(session: Session, run: RunName, confirmed: Prepared<unknown>): Promise<Came> {
+/** Plans again under the lease, compares, and opens the journal; throws with nothing touched. */
+async function begin(
+  session: Session,
+  run: RunName,
+  confirmed: Prepared<unknown>,
+  lease: Lease,
+): Promise<{ prepared: Prepared<unknown>; context: Context }> {
   const { definition, site } = session
-  const folder = runFolder(session.home, run.id, site.stack, site.environment)
-  const lease = await takeLease(session, run.id)
-  lease.keep(error => session.abort.abort(error))
-  let prepared: Prepared<unknown>
-  try {
-    prepared = await prepare(definition, atOf(session, run), session.verbs)
-    const differences = drift(confirmed, prepared)
-    if (differences.length > 0)
-      throw new Trouble(3, `The world changed since the plan was shown:\n${differences.join('\n')}`, {
-        next: ['run it again and look at the new plan'],
-      })
-    session.abort.signal.throwIfAborted()
-  } catch (error) {
-    await lease.release()
-    throw error
-  }
-  const journal = Journal.create(folder)
-  session.current.journal = journal
+  // Whoever held the lease while this run waited may have died with its work half-done.
+  const [left] = await findUnfinished(session, definition.lease)
+  if (left) throw new Trouble(5, `${left.planned.run} died unfinished meanwhile`, { next: [commandFor(session, left.planned.runbook)] })
+  const prepared = await prepare(definition, atOf(session, run), session.verbs)
+  const differences = drift(confirmed, prepared)
+  if (differences.length > 0)
+    throw new Trouble(3, `The world changed since the plan was shown:\n${differences.join('\n')}`, {
+      next: ['run it again and look at the new plan'],
+    })
+  session.abort.signal.throwIfAborted()
+  const journal = openJournal(runFolder(session.home, run.id, site.stack, site.environment))
   const context = contextOf(session, run.id, journal, [lease], shows => definition.gate?.(shows as never) ?? [])
   note(context, { at: 'leased', lease: lease.name, token: lease.token })
-  const ending = await work(context, async () => {
-    await record(context, plannedFact(session, run, prepared))
-    await apply(context, prepared.nodes, context.signal)
+  await record(context, plannedFact(session, run, prepared))
+  session.current.journal = journal
+  return { prepared, context }
+}
+
+function openJournal(folder: string): Journal {
+  try {
+    return Journal.create(folder)
+  } catch (cause) {
+    throw new Trouble(3, `The journal ${folder} cannot be made: ${said(cause)}`, {
+      cause,
+      next: ['set RUNBOOKS_HOME to a folder that can be written'],
+    })
+  }
+}
+
+/** A summary that cannot be made must not change what the run came to. */
+async function lastWords(definition: Session['definition'], about: Parameters<Session['definition']['ends']>[0]): Promise<End> {
+  try {
+    return await definition.ends(about)
+  } catch (error) {
+    return { says: 'every step is done and verified', warnings: [`The summary could not be made: ${said(error)}`] }
+  }
+}
+
+async function carryOut(session: Session, run: RunName, confirmed: Prepared<unknown>): Promise<Came> {
+  const { definition } = session
+  const lease = await takeLease(session, run.id)
+  lease.keep(error => session.abort.abort(error))
+  const { prepared, context } = await begin(session, run, confirmed, lease).catch(async error => {
+    await lease.release().catch(() => lease.abandon())
+    throw error
   })
+  const { folder } = context.journal
+  const ending = await work(context, () => apply(context, prepared.nodes, context.signal))
   const at = { ...atOf(session, run), facts: prepared.facts }
-  const end = ending.how === 'done' ? await definition.ends({ ...at, results: resultsOf(context) }) : undefined
+  const end = ending.how === 'done' ? await lastWords(definition, { ...at, results: resultsOf(context) }) : undefined
   const outcome = end
     ? doneOutcome(end, context)
     : failedOutcome(session, ending as Exclude<typeof ending, { how: 'done' }>, definition.unchanged?.(at) ?? 'nothing of this run is left', context)

@@ -3,8 +3,8 @@ import { parseDuration } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
 import { nearest } from './nearest.ts'
 
-/** A choice of an option with a text for people; `disabled` says why it cannot be chosen. */
-export type Choice = { readonly value: string; readonly name?: string; readonly disabled?: string }
+/** A choice of an option with a text for people; `disabled` says why it cannot be chosen. The cursor rests on the first `best` one. */
+export type Choice = { readonly value: string; readonly name?: string; readonly disabled?: string; readonly best?: boolean }
 
 /** One option, declared once: it gives the flag, the `RUNBOOKS_*` name, the question, the help line and the type. */
 export type Option<T> = {
@@ -16,6 +16,8 @@ export type Option<T> = {
   readonly word?: string
   /** Off a terminal its absence is a usage error. */
   readonly needed?: true
+  /** Asked for only when this holds. */
+  readonly when?: (at: never) => boolean
   /** Not asked for when one of these was given. */
   readonly unless?: readonly string[]
   /** Shown in help instead of the kind. */
@@ -35,6 +37,7 @@ type Asked = {
   shows?: string
   needed?: true
   unless?: readonly string[]
+  when?: (at: never) => boolean
   choices?: (at: never) => Promise<readonly Choice[]> | readonly Choice[]
 }
 
@@ -61,9 +64,9 @@ export const COMMON = {
   quiet: flag({ help: 'print only failures' }),
   verbose: flag({ help: 'print commands too' }),
   showConfig: flag({ help: 'print each value and where it came from, and stop' }),
-  resume: flag({ help: 'finish the unfinished run' }),
-  revert: flag({ help: 'take the unfinished run back' }),
-  close: text({ help: 'settle an unfinished run that was mended by hand', shows: 'run' }),
+  resume: flag({ help: 'finish the unfinished run', consent: true }),
+  revert: flag({ help: 'take the unfinished run back', consent: true }),
+  close: { ...text({ help: 'settle an unfinished run that was mended by hand', shows: 'run' }), consent: true },
   help: flag({ help: 'this page' }),
 } as const satisfies Options
 
@@ -89,7 +92,11 @@ function parsed(key: string, option: Option<unknown>, raw: string | boolean | re
         : raw === 'false' || raw === '0' || raw === ''
           ? false
           : bad('a flag is true or false')
-  if (option.kind === 'many') return (Array.isArray(raw) ? raw : String(raw).split(',')).map(String).filter(Boolean)
+  if (option.kind === 'many') {
+    const values = (Array.isArray(raw) ? raw : String(raw).split(',')).map(String)
+    // Nothing given means all of them, which an empty variable in a script does not mean.
+    return values.includes('') ? bad('it must not be empty') : values
+  }
   const value = String(raw)
   if (option.kind === 'typed') return value === option.word ? true : bad(`only --${flagName(key)}=${option.word} counts`)
   if (option.kind === 'duration') return parseDuration(value) ?? bad('a duration is written 30s, 5min, 6h or 30d')

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CommandFailed } from '../exec/process.ts'
+import { spent } from '../plan/durations.ts'
 import { matches } from '../plan/goals.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Action, Change, Doing, Goal, Json, Seen, Step, Verb } from '../plan/plan.ts'
@@ -120,7 +121,7 @@ export async function perform(context: Context, step: Performed, signal: AbortSi
     await (verb.does ? act(work) : wait(work))
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    const why = limit.aborted ? `not done within ${Math.round(step.budgetMs / 1000)} s` : said(error)
+    const why = limit.aborted ? `not done within ${spent(step.budgetMs)}` : said(error)
     if (step.role === 'tidy') {
       await record(context, { at: 'warned', of: step.id, why })
       return

@@ -38,10 +38,16 @@ function unique(nodes: readonly Node[]): void {
 
 async function looks(nodes: readonly Node[], verbs: Verbs, site: DataSite, doing: Doing): Promise<Map<string, Json>> {
   const lookable = stepsOf(nodes).filter(step => verbOf({ verbs }, step.change.verb).does && !hasLater(step.change.args))
-  const seen = await Promise.all(
-    lookable.map(async step => [step.id, (await verbOf({ verbs }, step.change.verb).look(step.change.args, site, doing)).state] as const),
-  )
-  return new Map(seen)
+  const seen = lookable.map(async (step): Promise<[string, Json][]> => {
+    try {
+      return [[step.id, (await verbOf({ verbs }, step.change.verb).look(step.change.args, site, doing)).state]]
+    } catch (error) {
+      // A tidy step only warns when its time comes, so it must not keep the rest from beginning.
+      if (step.role === 'tidy') return []
+      throw error
+    }
+  })
+  return new Map((await Promise.all(seen)).flat())
 }
 
 /** What is different between the plan that was confirmed and the one made now, as lines; empty when nothing is. */
@@ -68,7 +74,13 @@ export function drift(then: Prepared<unknown>, now: Prepared<unknown>): string[]
 export function shownPlan(prepared: Prepared<unknown>, verbs: Verbs, site: DataSite): PlanLine[] {
   const line = (node: Node): PlanLine => {
     if (node.kind === 'gate') return { gate: node.title }
-    if (node.kind === 'group') return { group: node.title, lines: node.nodes.map(line), ...(node.together ? { together: true } : {}) }
+    if (node.kind === 'group')
+      return {
+        group: node.title,
+        lines: node.nodes.map(line),
+        ...(node.together ? { together: true } : {}),
+        ...(node.watch ? { watch: `${node.watch.verb} ${node.watch.of}` } : {}),
+      }
     return stepLine(node, verbs, site, prepared.befores.get(node.id) ?? null)
   }
   return prepared.nodes.map(line)

@@ -1,16 +1,17 @@
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { endSurvivors, survivors } from '../exec/survivors.ts'
-import { spent } from '../plan/durations.ts'
+import { plural, spent } from '../plan/durations.ts'
 import type { Outcome } from '../plan/journal.ts'
 import { canonical } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Json } from '../plan/plan.ts'
 import { close, contextOf, type Ending, takeLease, work } from './carry.ts'
 import { type Context, record } from './context.ts'
-import { doneOutcome, failedOutcome, resultsOf } from './ends.ts'
+import { committed, doneOutcome, failedOutcome, resultsOf } from './ends.ts'
 import { type Evidence, gatherEvidence, wasTurning } from './evidence.ts'
 import type { Journal } from './journal.ts'
+import type { Lease } from './leases.ts'
 import type { Options, Values } from './options.ts'
 import { namedRun } from './prepare.ts'
 import { atOf, commandFor, type Session, targetOf } from './session.ts'
@@ -32,37 +33,45 @@ function sameTarget(session: Session, run: Unfinished): void {
   }
 }
 
-const cell = (value: Json, max = 40) => {
-  const text = value === null ? '–' : JSON.stringify(value)
-  return text.length > max ? `${text.slice(0, max - 1)}…` : text
-}
-
-/** The table that is shown before anything moves. */
+/** The table that is shown before anything moves; what had not begun is one line, so that the rest fits on a screen. */
 function evidenceTable(rows: readonly Evidence[]): string[] {
   const columns = ['step', 'before', 'expected', 'observed', 'verdict'].map(title => ({ title }))
-  return table(
-    columns,
-    rows.map(row => [
-      row.step.id,
-      cell(row.before),
-      cell(row.expected as Json),
-      cell(row.observed),
-      row.because ? `${row.verdict}: ${row.because}` : row.verdict,
-    ]),
-    { indent: 2 },
-  )
+  const begun = rows.filter(row => row.verdict !== 'not started')
+  const rest = rows.length - begun.length
+  const lines = begun.map(row => [row.step.title, ...statesOf(row), row.because ? `${row.verdict}: ${row.because}` : row.verdict])
+  return table(columns, rest > 0 ? [...lines, [plural(rest, 'more step'), '–', '–', '–', 'not started']] : lines, { indent: 2 })
+}
+
+/** Before, expected and observed; of a step that only looks there is nothing to compare. */
+function statesOf({ before, expected, observed }: Evidence): string[] {
+  return before === null ? ['–', '–', '–'] : [before, expected as Json, observed].map(inWords)
+}
+
+/** A state for people: `live 1, beside 0`. What a goal leaves to be measured has no figure yet. */
+function inWords(state: Json): string {
+  if (state === null) return '–'
+  if (typeof state !== 'object') return String(state)
+  if (Array.isArray(state)) return state.length === 0 ? 'none' : state.map(inWords).join(', ')
+  const fields = Object.entries(state)
+  const [[only, value] = []] = fields
+  if (only === 'measured') return 'as measured'
+  if (only === 'atLeast') return `${inWords(value ?? null)} or more`
+  const words = fields.map(([name, field]) => [name, inWords(field)] as const)
+  if (words.length > 0 && words.every(([, word]) => word === 'as measured')) return 'as measured'
+  return words.map(([name, word]) => `${name} ${word}`).join(', ') || '–'
 }
 
 /** Says who died where, what is still alive, and how every step stands; changes nothing. */
 export async function showUnfinished(session: Session, run: Unfinished): Promise<readonly Evidence[]> {
   const { planned } = run
   const silent = spent(Date.now() - Date.parse(run.entries.at(-1)?.t ?? planned.t))
-  const left = planned.by.host === hostname() || run.here ? await survivors(planned.run) : []
+  const left = await survivors(planned.run)
+  const elsewhere = planned.by.host === hostname() ? '' : `; ${planned.by.host} was not looked at`
   const context = contextOf(session, planned.run, scratchJournal(run), [], () => [])
   const rows = await gatherEvidence(context, session.abort.signal)
   const lines = [
     `Unfinished: ${planned.runbook} (${planned.run}), started by ${planned.by.user}@${planned.by.host}, silent for ${silent}.`,
-    `Survivors: ${left.length === 0 ? `none on ${hostname()}` : left.map(one => `process ${one.pid} (${one.prints})`).join(', ')}.`,
+    `Survivors: ${left.length === 0 ? `none on ${hostname()}` : left.map(one => `process ${one.pid} (${one.prints})`).join(', ')}${elsewhere}.`,
     ...evidenceTable(rows),
     '',
   ]
@@ -81,17 +90,31 @@ export async function settleRun(session: Session, run: Unfinished, how: How): Pr
     throw new Trouble(3, `${run.planned.run} is a run of ${run.planned.runbook}`, { next: [commandFor(session, run.planned.runbook, `--${how}`)] })
   }
   if (how !== 'close') sameTarget(session, run)
+  if (how === 'resume' && wasTurning(run.entries)) {
+    throw new Trouble(3, `${run.planned.run} was already being taken back`, { next: [commandFor(session, run.planned.runbook, '--revert')] })
+  }
   const lease = await takeLease(session, run.planned.run)
-  const journal = reopened(run)
-  session.current.journal = journal
-  const context = contextOf(session, run.planned.run, journal, [lease], () => [])
   lease.keep(error => session.abort.abort(error))
-  for (const entry of journal.entries) session.watcher.saw(entry)
-  await record(context, { at: 'settling', by: session.by, how })
-  if (how !== 'close') await endSurvivors(run.planned.run)
+  const context = await takenUp(session, run, how, lease).catch(async error => {
+    await lease.release().catch(() => lease.abandon())
+    throw error
+  })
   const ending = how === 'close' ? undefined : await work(context, () => (how === 'resume' ? goOn(context) : goBack(context)))
   const outcome = await settledOutcome(session, context, run, how, ending)
   return { outcome: await close(context, run.planned.runbook, outcome), context }
+}
+
+/** The run's journal under the lease, with nothing of the run alive on this machine any more. */
+async function takenUp(session: Session, run: Unfinished, how: How, lease: Lease): Promise<Context> {
+  const journal = await reopened(session, run)
+  if (how === 'resume' && wasTurning(journal.entries)) throw new Trouble(3, `${run.planned.run} is being taken back meanwhile`)
+  session.current.journal = journal
+  const { gate } = session.definition
+  const context = contextOf(session, run.planned.run, journal, [lease], shows => gate?.(shows as never) ?? [])
+  for (const entry of journal.entries) session.watcher.saw(entry)
+  await record(context, { at: 'settling', by: session.by, how })
+  if (how !== 'close') await endSurvivors(run.planned.run)
+  return context
 }
 
 const goOn = (context: Context) => resume(context, context.signal)
@@ -109,7 +132,11 @@ async function settledOutcome(session: Session, context: Context, run: Unfinishe
       says: `${run.planned.run} is closed on your word`,
       stands: owed(context.journal.entries).map(undo => `not taken back by this toolkit: ${undo.title.replace('Take back: ', '')}`),
     })
-  if (how === 'revert' && ending.how === 'done') return doneOutcome({ says: `${run.planned.run} is taken back`, word: 'REVERTED' })
+  if (how === 'revert' && ending.how === 'done') {
+    const stays = committed(context)
+    const what = stays.length > 0 ? ' as far as it can be' : ''
+    return doneOutcome({ says: `${run.planned.run} is taken back${what}`, word: 'REVERTED', stands: stays })
+  }
   const at = atOf(session, namedRun(run.planned.run), run.planned.options as unknown as Values<Options>)
   const facts = await definition.inspect(at).catch(() => undefined)
   if (ending.how !== 'done')

@@ -36,7 +36,7 @@ export type End = {
 }
 
 /** Reads what verified steps gave; null for a step that did not run. */
-export type Results = { get(step: string): Json }
+export type Results = { get(step: string): Json /** Whether a tidy step failed. */; warned(step: string): boolean }
 
 /** One procedure. Without `plan` it only looks: no lease, no journal. */
 export type Definition<O extends Options, F> = {

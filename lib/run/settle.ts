@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Trouble } from '../plan/outcome.ts'
 import { apply, isDone, undoId } from './apply.ts'
 import { type Context, record, verbOf } from './context.ts'
-import { type Evidence, gatherEvidence, wasTurning } from './evidence.ts'
+import { type Evidence, gatherEvidence } from './evidence.ts'
 import { perform } from './perform.ts'
 import { owed } from './undo.ts'
 
@@ -15,7 +15,7 @@ export async function settledEvidence(context: Context, signal: AbortSignal): Pr
   for (;;) {
     const all = await gatherEvidence(context, signal)
     const blind = all.find(row => row.verdict === 'could not look')
-    if (blind) throw new Trouble(8, `Could not look at "${blind.step.title}": ${blind.because}. Nothing was changed.`)
+    if (blind) throw new Trouble(5, `Could not look at "${blind.step.title}": ${blind.because}`)
     const moving = all.find(row => row.verdict === 'moving')
     if (!moving) return all
     if (performance.now() > deadline)
@@ -47,7 +47,6 @@ export async function resume(context: Context, signal: AbortSignal): Promise<voi
   const entries = context.journal.entries
   const planned = entries.find(e => e.at === 'planned')
   if (planned?.at !== 'planned') throw new Trouble(1, 'A run without a plan cannot be resumed')
-  if (wasTurning(entries)) throw new Trouble(3, 'This run was already being taken back; finish that with --revert')
   for (const row of await settledEvidence(context, signal)) await mend(context, row, signal)
   await apply(context, planned.nodes, signal)
 }

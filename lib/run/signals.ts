@@ -17,7 +17,10 @@ export function onSignals(again: () => void): AbortController {
   }
   process.on('SIGINT', told('SIGINT'))
   process.on('SIGTERM', told('SIGTERM'))
-  process.on('SIGHUP', told('SIGTERM'))
+  // A closed terminal hangs up more than once, and nobody sits there to ask twice.
+  process.on('SIGHUP', () => {
+    if (!controller.signal.aborted) controller.abort(new Cancelled('SIGTERM'))
+  })
   // A reader that went away (a closed pipe, a closed terminal) must not end the run half-way.
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)

@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import type { DataSite } from '../backups/site.ts'
+import { reachableFirst } from '../backups/stores.ts'
 import { self } from '../exec/survivors.ts'
 import { Trouble } from '../plan/outcome.ts'
 import { configFolder, home } from '../stack/home.ts'
@@ -11,8 +14,10 @@ import { nearest } from './nearest.ts'
 import { type Choice, COMMON, type Common, type From, flagName, type Option, type Options, parse, type Values } from './options.ts'
 import { nameRun } from './prepare.ts'
 import type { Definition, End } from './runbook.ts'
-import { atOf, type Session } from './session.ts'
+import { atOf, looking, type Session } from './session.ts'
+import { widthOf } from './show/style.ts'
 import { table } from './show/table.ts'
+import { wrap } from './show/text.ts'
 import { watch } from './show/watch.ts'
 
 /** A name from a list: given and known, or asked for; Trouble(2) otherwise. Undefined = the question was cancelled. */
@@ -40,6 +45,8 @@ export async function openSession(
 ): Promise<Session | undefined> {
   const canAsk = ask.canAsk() && given.json?.value !== true
   const folder = configFolder()
+  if (canAsk && (given.stack?.value === undefined || given.environment?.value === undefined))
+    process.stderr.write(`${wrap(definition.does, widthOf(process.stderr)).join('\n')}\n`)
   const name = await oneOf('stack', given.stack?.value, stackNames(folder), canAsk)
   if (name === undefined) return undefined
   const stack = await loadStack(folder, name)
@@ -55,7 +62,9 @@ export async function openSession(
     ]),
   ) as Record<string, From>
   merged.stack ??= { value: name, from: 'asked' }
-  const site = await makeSite(stack, environment, settings)
+  const made = await makeSite(stack, environment, settings, typeof merged.store?.value === 'string' ? merged.store.value : undefined)
+  const site = await reachableFirst(made, looking({ abort }, definition.name))
+  await unlock(site, merged.identity?.value)
   const options = Object.fromEntries(Object.entries(merged).map(([key, { value }]) => [key, value])) as Values<Options> & Common
   const subject = `${name}/${environment}`
   const isProtected = stack.environments[environment]?.protected === true
@@ -83,9 +92,12 @@ async function choicesOf(session: Session, option: Option<unknown>): Promise<rea
 }
 
 async function answer(session: Session, option: Option<unknown>): Promise<unknown> {
-  const choices = (await choicesOf(session, option))?.map(choice => ({
+  const offered = await choicesOf(session, option)
+  const best = offered?.find(choice => choice.best)
+  const choices = offered?.map(choice => ({
     value: choice.value,
     name: choice.name ?? choice.value,
+    ...(choice.name === undefined ? {} : { short: choice.value }),
     ...(choice.disabled ? { disabled: choice.disabled } : {}),
   }))
   if (option.kind === 'many' && choices)
@@ -93,7 +105,7 @@ async function answer(session: Session, option: Option<unknown>): Promise<unknow
       option.ask ?? '',
       choices.map(choice => ({ ...choice, checked: true })),
     )
-  if (choices) return ask.select(option.ask ?? '', choices)
+  if (choices) return ask.select(option.ask ?? '', choices, best ? { preselected: best.value } : {})
   return ask.input(option.ask ?? '')
 }
 
@@ -109,11 +121,21 @@ export async function fillIn(session: Session): Promise<Session> {
       if (option.needed) throw new Trouble(2, `--${flagName(key)} is missing: ${option.help}`)
       continue
     }
+    if (option.when && !option.when(atOf(session, nameRun(definition.name)) as never)) continue
     const said = await answer({ ...session, options: filled as Session['options'] }, option)
     if (said === null) throw session.abort.signal.aborted ? session.abort.signal.reason : new Trouble(3, 'Declined before anything was done')
     filled[key] = said
   }
+  await unlock(session.site, filled.identity)
   return { ...session, options: filled as Session['options'] }
+}
+
+/** Reads the identity file that was named, once; a passphrase is asked for and never kept. */
+async function unlock(site: DataSite, file: unknown): Promise<void> {
+  if (typeof file !== 'string' || site.identities.length > 0) return
+  const { readIdentities } = await import('../backups/encryption.ts')
+  const passphrase = async () => (ask.canAsk() ? await ask.passphrase(`Passphrase of ${file}`) : undefined)
+  site.identities.push(...(await readIdentities(file.replace(/^~(?=\/)/, homedir()), passphrase)))
 }
 
 /** Each value with where it came from; secrets are masked by their type. */

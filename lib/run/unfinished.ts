@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { isAlive } from '../exec/survivors.ts'
 import type { By, Entry } from '../plan/journal.ts'
+import { canonical } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
 import { isOpen, Journal, readJournal, runFolders } from './journal.ts'
 import { readShared, type Shared } from './leases.ts'
@@ -33,17 +34,21 @@ function workerOf(entries: readonly Entry[]): By | undefined {
 }
 
 /** Runs left open on this machine's disk. One that was settled from elsewhere is closed here with the outcome it had there. */
-async function openHere(session: Session, lease: string, shared: Shared | undefined): Promise<Unfinished[]> {
+async function openHere(session: Session, lease: string, shared: Shared): Promise<Unfinished[]> {
   const found: Unfinished[] = []
   for (const folder of runFolders(session.home, session.site.stack, session.site.environment)) {
     if (!existsSync(join(folder, 'journal.jsonl'))) continue
-    const entries = readJournal(folder)
-    const planned = plannedIn(entries)
+    const read = readJournal(folder)
+    const planned = plannedIn(read)
+    // The name of another stack may end with the name of this one.
+    if (planned && session.consents.subject !== `${planned.stack}/${planned.environment}`) continue
+    const entries = merged(read, shared.open[planned?.run ?? ''] ?? [])
     const worker = workerOf(entries)
     if (!planned || !isOpen(entries) || !planned.leases.includes(lease) || !worker || isAlive(worker)) continue
-    const elsewhere = shared?.past.find(past => past.run === planned.run)
-    if (elsewhere || !entries.some(entry => entry.at === 'intent')) closeQuietly(folder, elsewhere?.outcome)
-    else found.push({ planned, entries, folder, here: true })
+    const elsewhere = shared.past.find(past => past.run === planned.run)
+    const over = elsewhere !== undefined || !entries.some(entry => entry.at === 'intent')
+    if (!over) found.push({ planned, entries, folder, here: true })
+    else if (!session.options.dryRun) closeQuietly(folder, elsewhere?.outcome)
   }
   return found
 }
@@ -68,18 +73,34 @@ export async function findUnfinished(session: Session, lease: string): Promise<U
   const there = Object.entries(shared.open).flatMap(([run, entries]): Unfinished[] => {
     const planned = plannedIn(entries)
     if (!planned || run === worked || known.has(run) || session.consents.subject !== `${planned.stack}/${planned.environment}`) return []
+    // No step begins before its intent is out there: without one, nothing was touched.
+    if (!entries.some(entry => entry.at === 'intent')) return []
     return [{ planned, entries, folder: runFolder(session.home, run, planned.stack, planned.environment), here: false }]
   })
   return [...here.filter(({ planned }) => planned.run !== worked), ...there].sort((a, b) => (a.planned.t < b.planned.t ? -1 : 1))
 }
 
-/** The journal of an unfinished run, opened to go on with; from the shared state where it was made on another machine. */
-export function reopened(run: Unfinished): Journal {
-  if (!run.here) return Journal.adopt(run.folder, renumbered(run.entries))
-  return Journal.reopen(run.folder)
+/** The journal of an unfinished run as it is now, opened to go on with. Trouble(3) when somebody else settled it while this process waited for the lease. */
+export async function reopened(session: Session, run: Unfinished): Promise<Journal> {
+  const { shared } = await readShared(cellOf(session.site, session.definition.lease))
+  const open = shared.open[run.planned.run] ?? []
+  const local = run.here ? readJournal(run.folder) : []
+  if (shared.past.some(past => past.run === run.planned.run) || !isOpen(run.here ? local : open))
+    throw new Trouble(3, `${run.planned.run} was settled meanwhile`, { look: [run.folder] })
+  const entries = merged(local, open)
+  return entries === local ? Journal.reopen(run.folder) : Journal.adopt(run.folder, renumbered(entries))
 }
 
-/** The shared state holds only some entries; here they count from 1 again. */
+/** Both tell the same story until another machine went on with it: what only the shared state knows came after everything here. */
+function merged(local: readonly Entry[], shared: readonly Entry[]): readonly Entry[] {
+  const known = new Set(local.map(told))
+  const beyond = shared.filter(entry => !known.has(told(entry)))
+  return beyond.length === 0 ? local : [...local, ...beyond]
+}
+
+/** An entry without its number, which each machine counts for itself. */
+const told = ({ n: _, ...fact }: Entry) => canonical(fact)
+
 const renumbered = (entries: readonly Entry[]) => entries.map((entry, i) => ({ ...entry, n: i + 1 }))
 
 /** The unfinished run that a person named, by its id, its folder or a part of them. */

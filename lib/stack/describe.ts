@@ -64,13 +64,24 @@ export type Environment = {
   readonly data?: Readonly<Record<string, Part>>
 }
 
+/** Encryption to age recipients (`age1…`): each alone can decrypt, and who backs up cannot. */
+export const age = (options: { readonly recipients: readonly [string, ...string[]] }) => ({ kind: 'age' as const, recipients: options.recipients })
+
+/** How a stack is backed up. */
+export type Backups = {
+  readonly objectives?: { readonly dataLoss?: Duration; readonly recovery?: Duration }
+  readonly encryption?: ReturnType<typeof age>
+  /** With several stores: whether a backup must reach `all` (the default) or `any` of them. */
+  readonly policy?: 'all' | 'any'
+}
+
 /** What a team edits: one typed file a stack. */
 export type StackDescription = {
   readonly name: string
   /** Of every time that is typed or printed, as `Europe/Paris`. */
   readonly timezone: string
   readonly data: Readonly<Record<string, Part>>
-  readonly backups?: { readonly objectives?: { readonly dataLoss?: Duration; readonly recovery?: Duration } }
+  readonly backups?: Backups
   readonly environments: Readonly<Record<string, Environment>>
 }
 

@@ -70,8 +70,16 @@ async function makeStores(environment: Environment, settings: Settings): Promise
   return new Map((await Promise.all(made)).map(store => [store.name, store]))
 }
 
-/** The members of one environment, built; secrets are read here and only for this environment. */
-export async function makeSite(stack: StackDescription, name: string, settings: Settings): Promise<DataSite> {
+/** The stores with the one that is read from in front. Trouble(2) for a name that none has. */
+function first(stores: Map<string, Store>, reading: string | undefined): Map<string, Store> {
+  if (reading === undefined) return stores
+  const wanted = stores.get(reading)
+  if (!wanted) throw new Trouble(2, `There is no store "${reading}"; there are ${[...stores.keys()].join(', ')}`)
+  return new Map([[reading, wanted], ...stores])
+}
+
+/** The members of one environment, built; `reading` names the store that is read from. Secrets are read here and only for this environment. */
+export async function makeSite(stack: StackDescription, name: string, settings: Settings, reading?: string): Promise<DataSite> {
   const environment = stack.environments[name] as Environment
   const { writers } = environment
   return {
@@ -79,9 +87,12 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
     environment: name,
     timezone: stack.timezone,
     parts: await makeParts(environment.data ?? stack.data, settings),
-    stores: await makeStores(environment, settings),
+    stores: first(await makeStores(environment, settings), reading),
     ...(writers ? { writers: { stop: command(writers.stop), start: command(writers.start), running: command(writers.running) } } : {}),
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
+    policy: stack.backups?.policy ?? 'all',
+    identities: [],
+    ...(stack.backups?.encryption ? { encryption: stack.backups.encryption } : {}),
     by: { user: userInfo().username, host: hostname() },
   }
 }

@@ -21,6 +21,8 @@ function schema(z: typeof import('zod')): ZodType {
   const timezone = z
     .string()
     .refine(zone => Intl.supportedValuesOf('timeZone').includes(zone) || zone === 'UTC', 'a time zone is written Europe/Paris')
+  const recipient = z.string().regex(/^age1[a-z0-9-]+$/, 'an age recipient begins with age1')
+  const encryption = z.strictObject({ kind: z.literal('age'), recipients: z.array(recipient).min(1, 'at least one recipient') })
   const argv = z.array(z.string()).min(1)
   const environment = z.strictObject({
     protected: z.boolean().optional(),
@@ -32,7 +34,13 @@ function schema(z: typeof import('zod')): ZodType {
     name,
     timezone,
     data: z.record(name, member(z, 'source', SOURCES)),
-    backups: z.strictObject({ objectives: z.strictObject({ dataLoss: duration.optional(), recovery: duration.optional() }).optional() }).optional(),
+    backups: z
+      .strictObject({
+        objectives: z.strictObject({ dataLoss: duration.optional(), recovery: duration.optional() }).optional(),
+        encryption: encryption.optional(),
+        policy: z.enum(['all', 'any']).optional(),
+      })
+      .optional(),
     environments: z.record(name, environment),
   })
 }

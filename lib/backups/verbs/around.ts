@@ -37,7 +37,11 @@ export const answers: Verb<{ part: string }, Json, DataSite> = {
   async look({ part }, site, doing) {
     const facts = await partOf(site, part).facts(doing)
     const total = Object.values(facts.counts).reduce((sum, n) => sum + n, 0)
-    const state = { state: facts.state, newest: facts.newest ?? null, says: `${count(total)} items${facts.newest ? `, newest ${facts.newest}` : ''}` }
+    const state = {
+      state: facts.state,
+      newest: facts.newest ?? null,
+      says: `${count(total)} items${facts.newest ? `, newest ${facts.newest.slice(0, 19)}Z` : ''}`,
+    }
     return facts.state === 'answers' ? { state, is: 'settled' } : { state, is: 'doomed', because: facts.because ?? `${part} is ${facts.state}` }
   },
   goal: () => ({ state: 'answers' }),
@@ -53,7 +57,13 @@ export const loss: Verb<LossArgs, Json, DataSite> = {
     const rows = lossOf(facts, items as Manifest['parts'][string]['content']['items'])
     const lost = rows.reduce((sum, row) => sum + Math.max(0, row.lost), 0)
     return {
-      state: { part, rows, lost, span: spent(Date.now() - Date.parse(begun)), readable: facts.state === 'answers' } as unknown as Json,
+      state: {
+        part,
+        rows,
+        lost,
+        span: spent(Date.now() - Date.parse(begun)),
+        readable: facts.state === 'answers' || facts.state === 'missing',
+      } as unknown as Json,
       is: 'settled',
     }
   },

@@ -5,7 +5,7 @@ import type { Manifest } from '../manifest.ts'
 import { FORMAT, seal } from '../manifest.ts'
 import { type CopyArgs, type ManifestArgs, type ReadBackArgs, type RemoveArgs, removeObjects } from '../sentences.ts'
 import { type DataSite, partOf, storeOf } from '../site.ts'
-import { copyOut, plainBytes } from '../transfer.ts'
+import { copyOut, provenBytes } from '../transfer.ts'
 import { isWhole } from '../whole.ts'
 
 /** Copy a part into a store. Its objects carry the run in their folder's name, and are never overwritten. */
@@ -19,7 +19,7 @@ export const copy: Verb<CopyArgs, { object: number | null; frames: number | null
     return { state: { object: a?.bytes ?? null, frames: b?.bytes ?? null }, is: 'settled' }
   },
   goal: () => ({ object: { measured: 'storedBytes' }, frames: { measured: 'indexBytes' } }),
-  does: (args, site) => [copyOut(partOf(site, args.part), storeOf(site, args.store), args, args.about ?? undefined)],
+  does: (args, site) => [copyOut(partOf(site, args.part), storeOf(site, args.store), args, { about: args.about, encryption: site.encryption })],
   undo: ({ store, folder, object, frames }) => removeObjects(store, folder, [object, frames]),
 }
 
@@ -29,7 +29,8 @@ export const objectsRemoved: Verb<RemoveArgs, { left: number }, DataSite> = {
   half: 'again',
   async look({ store, folder, files }, site) {
     const heads = await Promise.all(files.map(file => storeOf(site, store).head(`${folder}/${file}`)))
-    return { state: { left: heads.filter(head => head !== null).length }, is: 'settled' }
+    const unfinished = await storeOf(site, store).leftovers(folder, 0)
+    return { state: { left: heads.filter(head => head !== null).length + unfinished.length }, is: 'settled' }
   },
   goal: () => ({ left: 0 }),
   does: ({ store, folder, files }, site) => [
@@ -40,6 +41,7 @@ export const objectsRemoved: Verb<RemoveArgs, { left: number }, DataSite> = {
         // With a manifest it is a backup, and taking backups away is not this verb's business.
         if (await storeOf(site, store).head(`${folder}/manifest.json`)) throw new Trouble(5, `${folder} has a manifest by now; its objects stay`)
         for (const file of files) await storeOf(site, store).remove(`${folder}/${file}`)
+        await clearUnfinished(site, store, folder)
         return undefined
       },
     },
@@ -53,7 +55,7 @@ export const readBack: Verb<ReadBackArgs, Json, DataSite> = {
   half: 'again',
   async look({ store, folder, copied }, site, doing) {
     const part = copied as unknown as Manifest['parts'][string]
-    for await (const _ of plainBytes(storeOf(site, store), folder, part, doing));
+    await provenBytes(storeOf(site, store), folder, part, site.identities, doing)
     return { state: { ...(copied as object), readBack: new Date().toISOString() } as Json, is: 'settled' }
   },
   goal: () => ({}),
@@ -95,10 +97,17 @@ function manifestPut({ store, folder, id, run, label, pinned, parts }: ManifestA
         ended: new Date().toISOString(),
         by: site.by,
         tools: { runbooks: '0.1.0', node: process.version },
+        encryption: site.encryption ?? null,
         parts: kept,
       }
+      await clearUnfinished(site, store, folder)
       await putText(storeOf(site, store), manifestPath(folder), seal(manifest), doing)
       return { bytes: Object.values(kept).reduce((sum, part) => sum + part.stored.bytes, 0) }
     },
   }
+}
+
+/** The folder is one run's alone and nothing is being copied into it any more, so an upload without an end is a dead one's, however young. */
+async function clearUnfinished(site: DataSite, store: string, folder: string): Promise<void> {
+  for (const leftover of await storeOf(site, store).leftovers(folder, 0)) await storeOf(site, store).clear(leftover)
 }

@@ -1,13 +1,12 @@
-import { spent } from '../../plan/durations.ts'
 import { Trouble } from '../../plan/outcome.ts'
-import type { Verb } from '../../plan/plan.ts'
+import type { Doing, Verb } from '../../plan/plan.ts'
 import type { Content, Place } from '../../sources/source.ts'
 import { StoreError } from '../../stores/store.ts'
 import { differences } from '../compare.ts'
 import type { ManifestPart } from '../manifest.ts'
 import { type CompareArgs, type ExamineArgs, type LoadArgs, type StoredPart, unloadPart } from '../sentences.ts'
 import { type DataSite, partOf, storeOf } from '../site.ts'
-import { copyIn, plainBytes } from '../transfer.ts'
+import { copyIn, isEncrypted, plainBytes, provenBytes } from '../transfer.ts'
 
 const described = (point: Pick<StoredPart, 'described'>) => point.described as unknown as ManifestPart
 
@@ -32,14 +31,16 @@ export const examined: Verb<ExamineArgs, { good: boolean; finding: string | null
   undo: () => ({ none: 'it only reads' }),
 }
 
-async function examine(point: ExamineArgs, site: DataSite, doing: Parameters<typeof plainBytes>[3]): Promise<string | null> {
+async function examine(point: ExamineArgs, site: DataSite, doing: Doing): Promise<string | null> {
   const manifest = described(point)
   const part = site.parts.get(point.part)
-  const bytes = plainBytes(storeOf(site, point.store), point.folder, manifest, doing)
-  if (part?.kind !== manifest.kind) {
-    for await (const _ of bytes);
+  const store = storeOf(site, point.store)
+  // Without the key, or without the part in the stack file, the bytes can be proven but not what they hold.
+  if (part?.kind !== manifest.kind || (isEncrypted(manifest) && site.identities.length === 0)) {
+    await provenBytes(store, point.folder, manifest, site.identities, doing)
     return null
   }
+  const bytes = plainBytes(store, point.folder, manifest, site.identities, doing)
   const wrong = differences(manifest.content, await part.examine(bytes, doing))
   return wrong.length === 0 ? null : `${point.part}: ${wrong.join('; ')}`
 }
@@ -54,7 +55,7 @@ export const loaded: Verb<LoadArgs, { objects: number }, DataSite> = {
   goal: () => ({ objects: { measured: 'objects' } }),
   does: (args, site) => {
     const part = partOf(site, args.part)
-    const action = copyIn(storeOf(site, args.store), args.folder, described(args), part.load(args.place, args.run))
+    const action = copyIn(storeOf(site, args.store), args.folder, described(args), site.identities, part.load(args.place, args.run))
     return [
       {
         ...action,
@@ -94,7 +95,7 @@ export const compared: Verb<CompareArgs, { equal: number; of: number; difference
       of,
       differences: wrong,
       tookMs: Math.round(performance.now() - began),
-      says: `${of - wrong.length} of ${of} equal, ${spent(performance.now() - began)}`,
+      says: `${of - wrong.length} of ${of} equal`,
     }
     return wrong.length === 0
       ? { state, is: 'settled' }
