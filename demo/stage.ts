@@ -52,8 +52,12 @@ export function rowsIn(folder: string): string {
 
 /** What the demo's media folder holds, for people: `545 files`. */
 export function filesIn(folder: string): string {
-  const found = readdirSync(demoPaths(folder).media, { recursive: true, withFileTypes: true })
-  return plural(found.filter(entry => entry.isFile()).length, 'file')
+  // readdir's own recursion follows links to folders, and would count their files twice.
+  const countIn = (path: string): number =>
+    readdirSync(path, { withFileTypes: true }).reduce((sum, entry) => {
+      return sum + (entry.isDirectory() ? countIn(join(path, entry.name)) : entry.isFile() ? 1 : 0)
+    }, 0)
+  return plural(countIn(demoPaths(folder).media), 'file')
 }
 
 /** The environment of the demo's runbooks: ours, without what could change what they do. */
