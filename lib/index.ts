@@ -1,1 +1,20 @@
-export { age, defineStack, directory, env, files, mongodb, s3, secret, sqlite } from './stack/describe.ts'
+export {
+  age,
+  azureBlob,
+  deadman,
+  defineStack,
+  directory,
+  discord,
+  email,
+  env,
+  files,
+  mongodb,
+  pagerduty,
+  postgres,
+  redis,
+  s3,
+  secret,
+  slack,
+  sqlite,
+  webhook,
+} from './stack/describe.ts'

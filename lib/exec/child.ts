@@ -31,6 +31,9 @@ export type Child = {
   stderr(): string
 }
 
+/** Whether the caller writes to stdin, and the longest time of a command in milliseconds. */
+type How = { readonly stdin: 'pipe' | 'ignore'; readonly budgetMs?: number }
+
 const alive = new Set<Child>()
 
 /** The processes that we started and that have not ended yet. */
@@ -44,15 +47,15 @@ export function stopAll(signal: NodeJS.Signals): void {
 }
 
 /** Starts a command in a process group of its own; throws Trouble(3) when its program cannot be found, and the signal's reason when already aborted. */
-export async function start(command: Command, doing: Doing, how: { readonly stdin: 'pipe' | 'ignore'; readonly budgetMs?: number }): Promise<Child> {
+export async function start(command: Command, doing: Doing, how: How): Promise<Child> {
   doing.signal.throwIfAborted()
-  const process = spawned(command, doing.run, how.stdin)
+  const process = spawned(command, doing.run, command.preface === undefined ? how.stdin : 'pipe')
   // No pid means that it never ran; the error event says why.
   if (process.pid === undefined) {
     const [cause] = await once(process, 'error')
     throw notStarted(command, cause)
   }
-  const child = watched(command, process, process.pid, doing.signal, how.budgetMs)
+  const child = watched(command, process, process.pid, doing.signal, how)
   try {
     doing.spawned({ pid: child.pid, started: child.started, prints: child.prints })
   } catch (cause) {
@@ -61,6 +64,8 @@ export async function start(command: Command, doing: Doing, how: { readonly stdi
     await child.ended
     throw cause
   }
+  // Whoever feeds the rest looks at the exit code and at what was taken; nothing more is to be learned here.
+  if (command.preface !== undefined) process.stdin?.on('error', () => {}).write(command.preface.reveal())
   return child
 }
 
@@ -78,7 +83,7 @@ function spawned(command: Command, run: string, stdin: 'pipe' | 'ignore'): Child
   }
 }
 
-function watched(command: Command, process: ChildProcess, pid: number, signal: AbortSignal, budgetMs?: number): Child {
+function watched(command: Command, process: ChildProcess, pid: number, signal: AbortSignal, { stdin, budgetMs }: How): Child {
   const stderr = lastWords(process.stderr!)
   let because: string | undefined
   let killer: NodeJS.Timeout | undefined
@@ -113,7 +118,17 @@ function watched(command: Command, process: ChildProcess, pid: number, signal: A
       resolve(because === undefined ? { code, signal: exitSignal } : { code: null, signal: exitSignal ?? 'SIGTERM', because })
     })
   })
-  const child: Child = { pid, started: startedOf(pid), prints: prints(command), stdin: process.stdin, stdout: process.stdout!, ended, stop, stderr }
+  const child: Child = {
+    pid,
+    started: startedOf(pid),
+    prints: prints(command),
+    // An open stdin that nobody writes to is a preface's; ending it is not the caller's business.
+    stdin: stdin === 'pipe' ? process.stdin : null,
+    stdout: process.stdout!,
+    ended,
+    stop,
+    stderr,
+  }
   alive.add(child)
   return child
 }

@@ -8,7 +8,14 @@ export type Command = {
   readonly env?: Readonly<Record<string, string>>
   /** Handed to the process on file descriptor 3; the tool is told to read `/dev/fd/3`. */
   readonly secret?: Secret
+  /**
+   * Written to stdin before anything else. A command that gets no other input keeps an open stdin until it ends,
+   * so that its far end (inside a service) can tell when we are gone.
+   */
+  readonly preface?: Secret
   readonly cwd?: string
+  /** What a person would type for it, where that is not what is run. */
+  readonly typed?: { readonly file: string; readonly argv: readonly string[] }
 }
 
 /** What a finished command said; stderr is the last part only, redacted. */
@@ -31,8 +38,9 @@ export class CommandFailed extends Error {
 /** The command as a person can paste it into a POSIX shell; a secret is shown as `3<name`, a file of that name to be put in its place. */
 export function prints(command: Command): string {
   const words = Object.entries(command.env ?? {}).map(([name, value]) => `${name}=${quote(value)}`)
+  const { file, argv } = command.typed ?? command
   // As the first word, a=b would be an assignment.
-  words.push(command.file.includes('=') ? always(command.file) : quote(command.file), ...command.argv.map(quote))
+  words.push(file.includes('=') ? always(file) : quote(file), ...argv.map(quote))
   if (command.secret) words.push(`3<${quote(command.secret.name)}`)
   const line = words.join(' ')
   return redact(command.cwd === undefined ? line : `(cd ${quote(command.cwd)} && ${line})`)

@@ -63,7 +63,8 @@ export function contextOf(
     signal: session.abort.signal,
     async askGate(gate, shows, signal) {
       await session.watcher.pause()
-      session.tell([...showGate(shows), ...waiting(session, gate)].map(line => `${line}\n`).join(''))
+      const asks = !agreesTo(gate, session.consents)
+      if (asks || !session.options.quiet) session.tell([...showGate(shows), ...waiting(session, gate)].map(line => `${line}\n`).join(''))
       try {
         return await answerGate(gate, session.consents, signal)
       } finally {

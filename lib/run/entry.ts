@@ -37,8 +37,12 @@ export async function enter(definition: Definition<Options, unknown>, argv: read
     leave(await live(definition, given, argv))
   } catch (error) {
     if (!(error instanceof Trouble)) throw error
-    process.stderr.write(`Why     ${error.message}\n${error.next.map(line => `Next    ${line}\n`).join('')}`)
-    process.stdout.write(`USAGE ${definition.name}: nothing was touched (exit ${error.exit})\n`)
+    // The flags could not be read, but whoever reads the output still gets it in the shape that was asked for.
+    const [{ refusedOutcome }, { printOutcome }] = await Promise.all([import('./ends.ts'), import('./show/outcome.ts')])
+    const about = { subject: definition.name, runbook: definition.name, timezone: 'UTC' }
+    const { stdout, stderr } = printOutcome(refusedOutcome(error, false), about, { json: argv.includes('--json') })
+    process.stderr.write(stderr)
+    process.stdout.write(stdout)
     leave(error.exit)
   }
 }

@@ -75,6 +75,32 @@ async function update(cell: Cell, change: (shared: Shared, nowMs: number) => Sha
   }
 }
 
+/** How a run ended that the shared state remembers. */
+export type Past = Shared['past'][number]
+
+/** Whether an ended run did what it is for: what was only taken back or closed did not. */
+const isSuccess = ({ outcome }: Past) => outcome.exit === 0 && outcome.word !== 'REVERTED' && outcome.word !== 'CLOSED'
+
+/** Whether the last run of a runbook that is remembered, `run` aside, came to anything but success. */
+export async function failedBefore(cell: Cell, runbook: string, run?: string): Promise<boolean> {
+  const last = (await readShared(cell)).shared.past.find(past => past.runbook === runbook && past.run !== run)
+  return last !== undefined && !isSuccess(last)
+}
+
+/** Takes a run out of the open ones whose journal says that it ended: it died between its last line here and letting the lease go. */
+export async function settleEnded(cell: Cell, past: Past): Promise<void> {
+  await update(cell, shared => {
+    const open = Object.fromEntries(Object.entries(shared.open).filter(([run]) => run !== past.run))
+    return { ...shared, open, past: [past, ...shared.past].slice(0, PAST_KEPT), holder: shared.holder?.run === past.run ? null : shared.holder }
+  })
+}
+
+/** Remembers a run that was refused without a lease. Of failures in a row one is enough: more would push out runs that a lost laptop has to learn of. */
+export async function remember(cell: Cell, past: Past): Promise<void> {
+  if (await failedBefore(cell, past.runbook)) return
+  await update(cell, shared => ({ ...shared, past: [past, ...shared.past].slice(0, PAST_KEPT) }))
+}
+
 /** A held lease. Appending an entry is the fence: it is refused when the token is stale, so no step starts without its intent out there. */
 export class Lease {
   readonly name: string

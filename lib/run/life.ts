@@ -4,6 +4,7 @@ import type { Outcome } from '../plan/journal.ts'
 import { stepsOf } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Json } from '../plan/plan.ts'
+import type { Announcer, Came } from './announce.ts'
 import { apply } from './apply.ts'
 import { close, contextOf, leaveNow, leaveUntouched, takeLease, work } from './carry.ts'
 import { confirmPlan, mustConsent } from './consent.ts'
@@ -25,24 +26,33 @@ import { Cancelled, onSignals } from './signals.ts'
 import { fillIn, openSession, showConfig } from './start.ts'
 import { findUnfinished, pick, runFolder } from './unfinished.ts'
 
-/** What an invocation came to, with what its last words need. */
-type Came = { readonly outcome: Outcome; readonly end?: End; readonly run?: string; readonly folder?: string }
-
 /** The whole life of an invocation; resolves to its exit code once everything is said. */
 export async function live(definition: Definition<Options, unknown>, given: Record<string, From>, argv: readonly string[]): Promise<number> {
   let session: Session | undefined
-  const abort = onSignals(() => (session ? leaveNow(session) : leaveUntouched(definition.name)))
+  let announcer: Announcer | undefined
+  const telling = new AbortController()
+  let over = false
+  const abort = onSignals(() => (over ? telling.abort() : session ? leaveNow(session) : leaveUntouched(definition.name)))
   let came: Came
   try {
-    session = await openSession(definition, given, argv, abort)
+    session = await openSession(definition, given, argv, abort, made => {
+      announcer = made
+    })
     came = session ? await go(session) : { outcome: refusedOutcome(new Cancelled('SIGINT'), false) }
   } catch (error) {
     came = { outcome: refusedOutcome(abort.signal.aborted ? abort.signal.reason : error, definition.check === true) }
   }
   await session?.watcher.end()
-  say(definition, given, session, came)
+  // From here on a signal only ends the waiting for those who are told: what the run came to stands.
+  over = true
+  if (!abort.signal.aborted) abort.signal.addEventListener('abort', () => telling.abort())
+  const untold = (await announcer?.end(came, session, telling.signal)) ?? []
+  say(definition, given, session, { ...came, outcome: withWarnings(came.outcome, untold) })
   return came.outcome.exit
 }
+
+const withWarnings = (outcome: Outcome, more: readonly string[]): Outcome =>
+  more.length > 0 ? { ...outcome, warnings: [...(outcome.warnings ?? []), ...more] } : outcome
 
 async function go(session: Session): Promise<Came> {
   const { definition, options } = session
@@ -95,11 +105,11 @@ async function settleFirst(session: Session): Promise<Came | undefined> {
     }
   }
   if (how === 'close' && consents.canAsk && !(await typedRun(run.planned.run))) throw new Trouble(3, 'Not closed')
-  const { outcome, context } = await settleRun(session, run, how)
+  const { outcome, context } = await settleRun(session, run, how, asked === undefined && !consents.canAsk)
   await writeReport(session, context)
   // What a dead run of this kind left is away: the run that was asked for begins as if nothing had been.
   if (!asked && how === 'revert' && outcome.exit === 0 && !consents.canAsk) return undefined
-  return { outcome, run: run.planned.run, folder: run.folder }
+  return { outcome, run: run.planned.run, folder: run.folder, settled: how }
 }
 
 async function typedRun(run: string): Promise<boolean> {
@@ -107,11 +117,13 @@ async function typedRun(run: string): Promise<boolean> {
   return (await typed(`Type ${run} to close it; what stands will be as you left it:`, run)) === true
 }
 
+/** Runbooks whose steps only add, or leave nothing to take back: a dead run of one may be taken back unattended, also by another that shares its lease. */
+const REVERTIBLE: ReadonlySet<string> = new Set(['backup', 'backup-pin', 'backup-prune', 'backup-verify', 'restore-drill'])
+
 /** What to do with an unfinished run when no flag says it; undefined = quit. */
 async function chosen(session: Session, runbook: string): Promise<How | undefined> {
   const { consents, definition, options } = session
-  if (!consents.canAsk)
-    return definition.unfinished === 'revert' && runbook === definition.name && consents.yes && !options.dryRun ? 'revert' : undefined
+  if (!consents.canAsk) return definition.unfinished === 'revert' && REVERTIBLE.has(runbook) && consents.yes && !options.dryRun ? 'revert' : undefined
   const { select } = await import('./ask.ts')
   const choices: readonly { value: How | 'quit'; name: string }[] = [
     { value: 'quit', name: 'quit' },
@@ -130,7 +142,8 @@ async function change(session: Session): Promise<Came> {
   const prepared = await prepare(definition, at, verbs)
   const danger = dangers(prepared.nodes, verbs)
   const style = styleFor(process.stderr, process.env)
-  if (!options.dryRun) mustConsent(consents, danger)
+  // A plan without steps changes nothing, so that there is nothing to agree to.
+  if (!options.dryRun && prepared.nodes.length > 0) mustConsent(consents, danger)
   const before = definition.shows?.({ ...at, facts: prepared.facts }) ?? []
   const shown = [
     ...before.map(line => `${line}\n`),
@@ -142,6 +155,10 @@ async function change(session: Session): Promise<Came> {
       end: { says: '', summary: shown.trimEnd().split('\n'), result: prepared.nodes as unknown as Json },
     }
   if (!options.quiet) session.tell(shown)
+  if (prepared.nodes.length === 0) {
+    const end = await definition.ends({ ...at, facts: prepared.facts, results: { get: () => null, warned: () => false } })
+    return { outcome: doneOutcome(end), end }
+  }
   if (!(await confirmPlan(consents, danger, stepsOf(prepared.nodes).length))) {
     throw session.abort.signal.aborted ? session.abort.signal.reason : new Trouble(3, 'Declined before anything was done')
   }
@@ -171,6 +188,7 @@ async function begin(
   note(context, { at: 'leased', lease: lease.name, token: lease.token })
   await record(context, plannedFact(session, run, prepared))
   session.current.journal = journal
+  session.announcer.start(run.id)
   return { prepared, context }
 }
 
@@ -215,9 +233,10 @@ async function carryOut(session: Session, run: RunName, confirmed: Prepared<unkn
   return { outcome: closed, run: run.id, folder, ...(end ? { end } : {}) }
 }
 
-function plannedFact(session: Session, run: RunName, { nodes, hash }: Prepared<unknown>) {
+function plannedFact(session: Session, run: RunName, { facts, nodes, hash }: Prepared<unknown>) {
   const { definition, site, by } = session
   const own = Object.fromEntries(Object.keys(definition.options).map(key => [key, session.options[key] ?? null])) as { [key: string]: Json }
+  const settled = definition.settled?.({ ...atOf(session, run), facts }) ?? {}
   return {
     at: 'planned',
     run: run.id,
@@ -225,7 +244,7 @@ function plannedFact(session: Session, run: RunName, { nodes, hash }: Prepared<u
     stack: site.stack,
     environment: site.environment,
     command: commandLine(session),
-    options: own,
+    options: { ...own, ...settled },
     by,
     target: targetOf(site),
     nodes,
@@ -265,6 +284,7 @@ function say(definition: Definition<Options, unknown>, given: Record<string, Fro
     errorStyle: styleFor(process.stderr, process.env),
   }
   const { stdout, stderr } = printOutcome(came.outcome, about, printing)
-  process.stderr.write(stderr)
-  process.stdout.write(stdout)
+  const product = printing.json ? undefined : came.end?.product
+  process.stderr.write(product === undefined ? stderr : stderr + stdout)
+  process.stdout.write(product ?? stdout)
 }

@@ -7,13 +7,19 @@ const KEEP_MS = 90 * 86_400_000
 
 /** Removes old ended runs from this machine's disk; never an open one, and never fails the run that calls it. */
 export function pruneRuns(home: string, nowMs = Date.now()): void {
-  try {
-    for (const name of readdirSync(join(home, 'runs'))) {
-      const folder = join(home, 'runs', name)
-      if (nowMs - statSync(folder).mtimeMs < KEEP_MS || isOpen(readJournal(folder))) continue
-      rmSync(folder, { recursive: true })
+  for (const folder of foldersIn(join(home, 'runs'))) {
+    try {
+      if (nowMs - statSync(folder).mtimeMs >= KEEP_MS && !isOpen(readJournal(folder))) rmSync(folder, { recursive: true })
+    } catch {
+      // An unreadable old run is left for a person; pruning is no part of any outcome.
     }
+  }
+}
+
+function foldersIn(runs: string): string[] {
+  try {
+    return readdirSync(runs).map(name => join(runs, name))
   } catch {
-    // An unreadable old run is left for a person; pruning is no part of any outcome.
+    return []
   }
 }

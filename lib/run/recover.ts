@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
+import { clearScratch } from '../backups/scratch.ts'
 import { endSurvivors, survivors } from '../exec/survivors.ts'
 import { plural, spent } from '../plan/durations.ts'
 import type { Outcome } from '../plan/journal.ts'
@@ -14,7 +15,7 @@ import type { Journal } from './journal.ts'
 import type { Lease } from './leases.ts'
 import type { Options, Values } from './options.ts'
 import { namedRun } from './prepare.ts'
-import { atOf, commandFor, type Session, targetOf } from './session.ts'
+import { atOf, commandFor, looking, type Session, targetOf } from './session.ts'
 import { resume, settledEvidence } from './settle.ts'
 import { table } from './show/table.ts'
 import { owed, undoAll } from './undo.ts'
@@ -84,9 +85,9 @@ function scratchJournal(run: Unfinished): Journal {
   return { folder: run.folder, entries: [...run.entries], append: () => run.planned, close: () => undefined } as unknown as Journal
 }
 
-/** Settles an unfinished run under the lease, by going on, by taking it back, or on a person's word. */
-export async function settleRun(session: Session, run: Unfinished, how: How): Promise<{ outcome: Outcome; context: Context }> {
-  if (run.planned.runbook !== session.definition.name) {
+/** Settles an unfinished run under the lease, by going on, by taking it back, or on a person's word; `unattended` may take back the run of another runbook. */
+export async function settleRun(session: Session, run: Unfinished, how: How, unattended = false): Promise<{ outcome: Outcome; context: Context }> {
+  if (run.planned.runbook !== session.definition.name && !unattended) {
     throw new Trouble(3, `${run.planned.run} is a run of ${run.planned.runbook}`, { next: [commandFor(session, run.planned.runbook, `--${how}`)] })
   }
   if (how !== 'close') sameTarget(session, run)
@@ -113,7 +114,10 @@ async function takenUp(session: Session, run: Unfinished, how: How, lease: Lease
   const context = contextOf(session, run.planned.run, journal, [lease], shows => gate?.(shows as never) ?? [])
   for (const entry of journal.entries) session.watcher.saw(entry)
   await record(context, { at: 'settling', by: session.by, how })
-  if (how !== 'close') await endSurvivors(run.planned.run)
+  if (how !== 'close') {
+    await endSurvivors(run.planned.run)
+    await clearScratch(session.site, run.planned.run, looking(session, run.planned.run))
+  }
   return context
 }
 
@@ -129,6 +133,7 @@ async function settledOutcome(session: Session, context: Context, run: Unfinishe
   const { definition } = session
   if (!ending)
     return doneOutcome({
+      word: 'CLOSED',
       says: `${run.planned.run} is closed on your word`,
       stands: owed(context.journal.entries).map(undo => `not taken back by this toolkit: ${undo.title.replace('Take back: ', '')}`),
     })
@@ -137,7 +142,9 @@ async function settledOutcome(session: Session, context: Context, run: Unfinishe
     const what = stays.length > 0 ? ' as far as it can be' : ''
     return doneOutcome({ says: `${run.planned.run} is taken back${what}`, word: 'REVERTED', stands: stays })
   }
-  const at = atOf(session, namedRun(run.planned.run), run.planned.options as unknown as Values<Options>)
+  // JSON has no undefined, which is what an option that was not given is.
+  const options = Object.fromEntries(Object.entries(run.planned.options ?? {}).map(([key, value]) => [key, value ?? undefined]))
+  const at = atOf(session, namedRun(run.planned.run), options as unknown as Values<Options>)
   const facts = await definition.inspect(at).catch(() => undefined)
   if (ending.how !== 'done')
     return failedOutcome(

@@ -1,7 +1,12 @@
 import { realpathSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import type { DataSite } from '../backups/site.ts'
+import type { Event } from '../notify/notify.ts'
+import type { Told } from '../notify/tell.ts'
 import type { Exit } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Seen } from '../plan/plan.ts'
+import type { StackInUse } from '../stack/describe.ts'
 import type { Verbs } from './context.ts'
 import type { Options, Values } from './options.ts'
 
@@ -11,10 +16,13 @@ export type RunName = { readonly id: string; readonly short: string; readonly be
 /** What a runbook's functions are given. `doing` serves looks. */
 export type At<O extends Options> = {
   readonly site: DataSite
+  readonly stack: StackInUse
   readonly options: Values<O>
   readonly protected: boolean
   readonly run: RunName
   readonly doing: Doing
+  /** Sends a test message to every channel of the environment. */
+  readonly tryChannels: () => Promise<readonly Told[]>
 }
 
 /** One assertion that must hold before anything is touched, with what mends it. `exit` is 3 unless said. */
@@ -30,6 +38,10 @@ export type End = {
   readonly next?: readonly string[]
   readonly look?: readonly string[]
   readonly warnings?: readonly string[]
+  /** What those who watch are told besides how it ended: `shrunk`, `stale`. */
+  readonly tells?: readonly Event[]
+  /** Text that is the whole of stdout, to be piped on; the last line then goes to stderr. */
+  readonly product?: string
   /** Lines for people, and the same for machines. */
   readonly summary?: readonly string[]
   readonly result?: Json
@@ -49,9 +61,15 @@ export type Definition<O extends Options, F> = {
   /** What becomes of a run of its kind that died, off a terminal and with --yes: taken back first (its steps only add), or left to a person. */
   readonly unfinished: 'revert' | 'ask'
   readonly options: O
+  /** `none`: it only reads the stack file, so no member is built and no secret is needed. */
+  readonly members?: 'none'
+  /** Of one that only looks: whether those who watch are told what it says in `tells`, or that it could not look. */
+  told?(options: Values<O>): boolean
   inspect(at: At<O>): Promise<F>
   require?(at: At<O> & { readonly facts: F }): readonly Requirement[]
   plan?(at: At<O> & { readonly facts: F }): readonly Node[]
+  /** Options whose meaning moves with time (`latest`), as this plan settled them: a recovery looks again by these. */
+  settled?(at: At<O> & { readonly facts: F }): Readonly<Record<string, Json>>
   /** Lines shown before the plan. */
   shows?(at: At<O> & { readonly facts: F }): readonly string[]
   /** What stands when everything was taken back: `live data is as it was`. */
@@ -75,9 +93,14 @@ function startedAs(file: string): number {
   })
 }
 
+/** Stripped and compiled code is kept in the clone, which halves the start; where that cannot be written, nothing is lost but time. */
+const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/runbooks')
+
 /** Declares a runbook and, when its file is the script that was started, runs it. */
 export function runbook<O extends Options, F>(meta: ImportMeta, definition: Definition<O, F>): Definition<O, F> {
   const at = startedAs(meta.filename)
-  if (at > 0) void import('./entry.ts').then(({ enter }) => enter(definition as unknown as Definition<Options, unknown>, process.argv.slice(at + 1)))
+  if (at <= 0) return definition
+  enableCompileCache(COMPILED)
+  void import('./entry.ts').then(({ enter }) => enter(definition as unknown as Definition<Options, unknown>, process.argv.slice(at + 1)))
   return definition
 }

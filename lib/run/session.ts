@@ -3,7 +3,9 @@ import type { DataSite } from '../backups/site.ts'
 import { firstStore, folderOf } from '../backups/site.ts'
 import type { By } from '../plan/journal.ts'
 import type { Doing, Json } from '../plan/plan.ts'
+import type { StackInUse } from '../stack/describe.ts'
 import type { Cell } from '../stores/store.ts'
+import type { Announcer } from './announce.ts'
 import type { Consents } from './consent.ts'
 import type { Verbs } from './context.ts'
 import type { Journal } from './journal.ts'
@@ -18,6 +20,7 @@ export type Session = {
   readonly options: Values<Options> & Common
   readonly argv: readonly string[]
   readonly site: DataSite
+  readonly stack: StackInUse
   readonly subject: string
   readonly protected: boolean
   readonly verbs: Verbs
@@ -28,6 +31,7 @@ export type Session = {
   /** The journal that a second Ctrl-C must leave intact and speak of. */
   readonly current: { journal?: Journal }
   readonly watcher: Watcher
+  readonly announcer: Announcer
   /** Text for people, on stderr. */
   readonly tell: (text: string) => void
 }
@@ -39,7 +43,15 @@ export function looking(session: Pick<Session, 'abort'>, run: string): Doing {
 
 /** What a runbook's functions are given. */
 export function atOf(session: Session, run: RunName, options: Values<Options> = session.options): At<Options> {
-  return { site: session.site, options, protected: session.protected, run, doing: looking(session, run.id) }
+  return {
+    site: session.site,
+    stack: session.stack,
+    options,
+    protected: session.protected,
+    run,
+    doing: looking(session, run.id),
+    tryChannels: session.announcer.tryChannels,
+  }
 }
 
 /** The cell of a lease, beside the application's backups. */

@@ -3,10 +3,12 @@ import type { DataSite } from '../backups/site.ts'
 import { reachableFirst } from '../backups/stores.ts'
 import { self } from '../exec/survivors.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Environment } from '../stack/describe.ts'
 import { configFolder, home } from '../stack/home.ts'
-import { loadStack, makeSite, stackNames } from '../stack/load.ts'
+import { loadStack, makeAudience, makeSite, stackNames, withoutMembers } from '../stack/load.ts'
 import { Settings } from '../stack/settings.ts'
 import { VERBS } from '../verbs.ts'
+import { type Announcer, announce } from './announce.ts'
 import * as ask from './ask.ts'
 import type { Verbs } from './context.ts'
 import { doneOutcome } from './ends.ts'
@@ -42,6 +44,7 @@ export async function openSession(
   given: Record<string, From>,
   argv: readonly string[],
   abort: AbortController,
+  opened: (announcer: Announcer) => void,
 ): Promise<Session | undefined> {
   const canAsk = ask.canAsk() && given.json?.value !== true
   const folder = configFolder()
@@ -62,18 +65,24 @@ export async function openSession(
     ]),
   ) as Record<string, From>
   merged.stack ??= { value: name, from: 'asked' }
-  const made = await makeSite(stack, environment, settings, typeof merged.store?.value === 'string' ? merged.store.value : undefined)
+  const options = Object.fromEntries(Object.entries(merged).map(([key, { value }]) => [key, value])) as Values<Options> & Common
+  const chosen = stack.environments[environment] as Environment
+  const isProtected = chosen.protected === true
+  // Before the members are built: that they cannot be is to be told, too.
+  const announcer = announce({ definition, options, stack, environment, attended: canAsk, audience: await makeAudience(chosen, settings) })
+  opened(announcer)
+  const described = definition.members === 'none' ? withoutMembers(stack, environment) : stack
+  const made = await makeSite(described, environment, settings, typeof merged.store?.value === 'string' ? merged.store.value : undefined)
   const site = await reachableFirst(made, looking({ abort }, definition.name))
   await unlock(site, merged.identity?.value)
-  const options = Object.fromEntries(Object.entries(merged).map(([key, { value }]) => [key, value])) as Values<Options> & Common
   const subject = `${name}/${environment}`
-  const isProtected = stack.environments[environment]?.protected === true
   return {
     definition,
     given: { ...merged, ...Object.fromEntries(settings.used.map(used => [used.name, { value: used.value, from: used.from }])) },
     options,
     argv,
     site,
+    stack: { description: stack, environment },
     subject,
     protected: isProtected,
     verbs: { ...(VERBS as unknown as Verbs), ...definition.verbs },
@@ -83,6 +92,7 @@ export async function openSession(
     abort,
     current: {},
     watcher: await watch(process.stderr, process.env, { quiet: options.quiet }),
+    announcer,
     tell: text => process.stderr.write(text),
   }
 }

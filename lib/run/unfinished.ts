@@ -5,8 +5,9 @@ import { isAlive } from '../exec/survivors.ts'
 import type { By, Entry } from '../plan/journal.ts'
 import { canonical } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Cell } from '../stores/store.ts'
 import { isOpen, Journal, readJournal, runFolders } from './journal.ts'
-import { readShared, type Shared } from './leases.ts'
+import { readShared, type Shared, settleEnded } from './leases.ts'
 import { cellOf, type Session } from './session.ts'
 
 type Planned = Extract<Entry, { at: 'planned' }>
@@ -65,19 +66,38 @@ function closeQuietly(folder: string, outcome?: Extract<Entry, { at: 'ended' }>[
 
 /** Runs that died and are not settled, from this disk and from the shared state, oldest first. A holder that is alive is not among them. */
 export async function findUnfinished(session: Session, lease: string): Promise<Unfinished[]> {
-  const { shared, nowMs } = await readShared(cellOf(session.site, lease))
+  const cell = cellOf(session.site, lease)
+  const { shared, nowMs } = await readShared(cell)
+  const ended = await endedHere(session, cell, shared)
   const here = await openHere(session, lease, shared)
   const holder = shared.holder
   const worked = holder && holder.untilMs > nowMs && !(await isDeadHere(holder.by)) ? holder.run : undefined
   const known = new Set(here.map(({ planned }) => planned.run))
   const there = Object.entries(shared.open).flatMap(([run, entries]): Unfinished[] => {
     const planned = plannedIn(entries)
-    if (!planned || run === worked || known.has(run) || session.consents.subject !== `${planned.stack}/${planned.environment}`) return []
+    if (!planned || run === worked || known.has(run) || ended.has(run) || session.consents.subject !== `${planned.stack}/${planned.environment}`)
+      return []
     // No step begins before its intent is out there: without one, nothing was touched.
     if (!entries.some(entry => entry.at === 'intent')) return []
     return [{ planned, entries, folder: runFolder(session.home, run, planned.stack, planned.environment), here: false }]
   })
   return [...here.filter(({ planned }) => planned.run !== worked), ...there].sort((a, b) => (a.planned.t < b.planned.t ? -1 : 1))
+}
+
+/** Runs that the shared state holds open although their journal on this disk has ended; they are settled there, too. */
+async function endedHere(session: Session, cell: Cell, shared: Shared): Promise<ReadonlySet<string>> {
+  const ended = new Set<string>()
+  for (const run of Object.keys(shared.open)) {
+    const folder = runFolder(session.home, run, session.site.stack, session.site.environment)
+    if (!existsSync(join(folder, 'journal.jsonl'))) continue
+    const entries = readJournal(folder)
+    const last = entries.at(-1)
+    const worker = workerOf(entries)
+    if (last?.at !== 'ended' || isOpen(entries) || (worker && isAlive(worker))) continue
+    ended.add(run)
+    if (!session.options.dryRun) await settleEnded(cell, { run, runbook: plannedIn(entries)?.runbook ?? '', outcome: last.outcome })
+  }
+  return ended
 }
 
 /** The journal of an unfinished run as it is now, opened to go on with. Trouble(3) when somebody else settled it while this process waited for the lease. */

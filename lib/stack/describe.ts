@@ -1,3 +1,6 @@
+import type { Keep } from '../backups/retention.ts'
+import type { Schedule } from '../backups/schedule.ts'
+import type { On } from '../notify/notify.ts'
 import type { Duration } from '../plan/durations.ts'
 
 /** A value that is read from the environment or the env file when it is needed. `hidden` ones become a Secret. */
@@ -12,6 +15,7 @@ export const env = (name: string): FromEnv => ({ env: name, hidden: false })
 export type Described<F extends string> = { readonly family: F; readonly kind: string; readonly options: Readonly<Record<string, unknown>> }
 export type Part = Described<'source'>
 export type StoreDescription = Described<'store'>
+export type NotifierDescription = Described<'notifier'>
 
 type Text = string | FromEnv
 
@@ -36,9 +40,39 @@ export const mongodb: (options: {
   oplog?: boolean
 }) => Part = source('mongodb')
 
+/** A service of a Compose project on this machine that tools are run in, as `docker compose exec -T` finds it. */
+export type ServiceDescription = { compose: { project?: string; file?: string; directory?: string }; service: string }
+
+/** One database of a PostgreSQL server, by pg_dump and pg_restore; `in` runs them inside a service that publishes no port. */
+export const postgres: (options: {
+  url?: FromEnv
+  host?: Text
+  port?: number
+  user?: Text
+  password?: FromEnv
+  database: Text
+  in?: ServiceDescription
+  scratch?: FromEnv
+  bin?: Text
+  lockWaitMs?: number
+  maintenance?: string
+}) => Part = source('postgres')
+
+/** All databases of a Redis server, by redis-cli; `scratch` is the address of a server for drills, by default a throw-away one on this machine. */
+export const redis: (options: {
+  url?: FromEnv
+  host?: Text
+  port?: number
+  user?: Text
+  password?: FromEnv
+  in?: ServiceDescription
+  scratch?: FromEnv
+  bin?: Text
+}) => Part = source('redis')
+
 /** A folder that keeps backups; a relative path is inside RUNBOOKS_HOME. */
 export const directory: (options: { path: Text; name?: string }) => StoreDescription = store('directory')
-/** A bucket of S3 or of a server that speaks it (`endpoint`, `forcePathStyle`). */
+/** A bucket of S3 or of a server that speaks it (`endpoint`, `forcePathStyle`); `lock` keeps backups from being removed before their time. */
 export const s3: (options: {
   bucket: Text
   prefix?: string
@@ -48,8 +82,40 @@ export const s3: (options: {
   accessKeyId: FromEnv
   secretAccessKey: FromEnv
   checksums?: 'when-supported' | 'when-required'
+  lock?: { mode: 'governance' | 'compliance'; for: Duration }
   name?: string
 }) => StoreDescription = store('s3')
+/** A container of Azure Blob Storage; `immutable` locks backups for so long against removal by anybody. */
+export const azureBlob: (options: {
+  account: Text
+  container: Text
+  key: FromEnv
+  endpoint?: Text
+  prefix?: string
+  immutable?: Duration
+  name?: string
+}) => StoreDescription = store('azure-blob')
+
+const notifier =
+  (kind: string) =>
+  (options: Readonly<Record<string, unknown>>): NotifierDescription => ({ family: 'notifier', kind, options })
+
+/** Events and severities that a channel is told of. */
+type Ons = readonly [On, ...On[]]
+
+/** A channel of Slack, by an incoming webhook. */
+export const slack: (options: { webhook: FromEnv; on: Ons; name?: string }) => NotifierDescription = notifier('slack')
+/** A channel of Discord, by its webhook. */
+export const discord: (options: { webhook: FromEnv; on: Ons; name?: string }) => NotifierDescription = notifier('discord')
+/** E-mail; `smtp` is `smtp://user:password@host:587` or `smtps://…`. */
+export const email: (options: { smtp: FromEnv; to: Text | readonly string[]; from?: Text; on: Ons; name?: string }) => NotifierDescription =
+  notifier('email')
+/** A service of PagerDuty, by its integration key (Events API v2); `url` where it is not the US region's. */
+export const pagerduty: (options: { key: FromEnv; on: Ons; url?: string; name?: string }) => NotifierDescription = notifier('pagerduty')
+/** Anything that takes the object of `--json` over HTTP; `authorization` is the value of that header. */
+export const webhook: (options: { url: FromEnv; authorization?: FromEnv; on: Ons; name?: string }) => NotifierDescription = notifier('webhook')
+/** A dead man's switch (healthchecks.io) for one runbook, `backup` unless said: it raises the alarm when it hears nothing. */
+export const deadman: (options: { url: FromEnv; runbook?: string; name?: string }) => NotifierDescription = notifier('deadman')
 
 /** Commands that stop and start what writes the data; `running` exits 0 while it runs, 1 while it is stopped. */
 export type WritersDescription = { readonly stop: readonly string[]; readonly start: readonly string[]; readonly running: readonly string[] }
@@ -60,12 +126,18 @@ export type Environment = {
   readonly protected?: boolean
   readonly stores: readonly [StoreDescription, ...StoreDescription[]]
   readonly writers?: WritersDescription
+  /** Who is told of what runs come to. */
+  readonly notify?: readonly NotifierDescription[]
+  /** A file `….prom` of node-exporter's textfile collector, written at the end of every run; a relative path is inside RUNBOOKS_HOME. */
+  readonly metrics?: string
+  /** Instead of the stack's schedules. */
+  readonly schedules?: readonly Schedule[]
   /** Data of this environment, where it differs from the stack's. */
   readonly data?: Readonly<Record<string, Part>>
 }
 
 /** Encryption to age recipients (`age1…`): each alone can decrypt, and who backs up cannot. */
-export const age = (options: { readonly recipients: readonly [string, ...string[]] }) => ({ kind: 'age' as const, recipients: options.recipients })
+export const age = (options: { readonly recipients: readonly [Text, ...Text[]] }) => ({ kind: 'age' as const, recipients: options.recipients })
 
 /** How a stack is backed up. */
 export type Backups = {
@@ -73,6 +145,8 @@ export type Backups = {
   readonly encryption?: ReturnType<typeof age>
   /** With several stores: whether a backup must reach `all` (the default) or `any` of them. */
   readonly policy?: 'all' | 'any'
+  /** What is kept, as `restic forget` understands it; the rest goes after each backup. Without it nothing is ever removed. */
+  readonly keep?: Keep
 }
 
 /** What a team edits: one typed file a stack. */
@@ -82,8 +156,13 @@ export type StackDescription = {
   readonly timezone: string
   readonly data: Readonly<Record<string, Part>>
   readonly backups?: Backups
+  /** What runs when, in the stack's time zone; `schedule.ts` prints it for cron, systemd or Kubernetes. */
+  readonly schedules?: readonly Schedule[]
   readonly environments: Readonly<Record<string, Environment>>
 }
+
+/** A stack with the environment that was chosen. */
+export type StackInUse = { readonly description: StackDescription; readonly environment: string }
 
 /** A stack file's default export. */
 export const defineStack = (stack: StackDescription): StackDescription => stack

@@ -5,6 +5,8 @@ import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { DataSite } from '../backups/site.ts'
 import type { Command } from '../exec/process.ts'
+import type { Notifier } from '../notify/notify.ts'
+import { NOTIFIERS, unbuilt } from '../notify/registry.ts'
 import { ms } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
 import { SOURCES } from '../sources/registry.ts'
@@ -12,7 +14,7 @@ import type { Source } from '../sources/source.ts'
 import { STORES } from '../stores/registry.ts'
 import type { Store } from '../stores/store.ts'
 import type { Environment, StackDescription } from './describe.ts'
-import { ROOT } from './home.ts'
+import { inHome, ROOT } from './home.ts'
 import { checkStack } from './schema.ts'
 import { type Settings, settle } from './settings.ts'
 
@@ -67,7 +69,10 @@ async function makeStores(environment: Environment, settings: Settings): Promise
     const entry = STORES[store.kind as keyof typeof STORES]
     return entry.make({ name: store.kind, ...settle(store.options, settings, entry.paths) } as never)
   })
-  return new Map((await Promise.all(made)).map(store => [store.name, store]))
+  const stores = await Promise.all(made)
+  const twice = stores.find((store, i) => stores.findIndex(other => other.name === store.name) !== i)
+  if (twice) throw new Trouble(2, `Two stores are named "${twice.name}"; give them names: directory({ name: 'near', … })`)
+  return new Map(stores.map(store => [store.name, store]))
 }
 
 /** The stores with the one that is read from in front. Trouble(2) for a name that none has. */
@@ -76,6 +81,28 @@ function first(stores: Map<string, Store>, reading: string | undefined): Map<str
   const wanted = stores.get(reading)
   if (!wanted) throw new Trouble(2, `There is no store "${reading}"; there are ${[...stores.keys()].join(', ')}`)
   return new Map([[reading, wanted], ...stores])
+}
+
+/** The stack without data and stores, for what only reads the stack file. */
+export function withoutMembers(stack: StackDescription, name: string): StackDescription {
+  const { encryption: _, ...backups } = stack.backups ?? {}
+  const environment = { ...stack.environments[name], data: {}, stores: [], notify: [] } as unknown as Environment
+  return { ...stack, backups, environments: { [name]: environment } }
+}
+
+/** Who is told of what runs of an environment come to, and the file of its metrics. */
+export type Audience = { readonly notifiers: readonly Notifier[]; readonly metrics?: string }
+
+/** The channels of one environment. One that cannot be built, such as one whose secret is not set, keeps no work from being done: it fails when it is told something. */
+export async function makeAudience({ notify = [], metrics }: Environment, settings: Settings): Promise<Audience> {
+  const notifiers = notify.map(async ({ kind, options }) => {
+    try {
+      return await NOTIFIERS[kind as keyof typeof NOTIFIERS].make(settle(options, settings, []) as never)
+    } catch (error) {
+      return unbuilt(kind, options, error)
+    }
+  })
+  return { notifiers: await Promise.all(notifiers), ...(metrics === undefined ? {} : { metrics: inHome(metrics) }) }
 }
 
 /** The members of one environment, built; `reading` names the store that is read from. Secrets are read here and only for this environment. */
@@ -92,7 +119,10 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
     policy: stack.backups?.policy ?? 'all',
     identities: [],
-    ...(stack.backups?.encryption ? { encryption: stack.backups.encryption } : {}),
+    ...(stack.backups?.keep ? { keep: stack.backups.keep } : {}),
+    ...(stack.backups?.encryption
+      ? { encryption: { kind: 'age', recipients: stack.backups.encryption.recipients.map(one => String(settings.read(one))) } }
+      : {}),
     by: { user: userInfo().username, host: hostname() },
   }
 }

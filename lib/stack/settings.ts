@@ -39,6 +39,11 @@ export class Settings {
     return kept
   }
 
+  /** A text as it stands, or what it refers to. */
+  read(value: unknown): unknown {
+    return isFromEnv(value) ? this.get(value) : value
+  }
+
   /** The env file's own RUNBOOKS_* values, which come after the process environment. */
   get options(): NodeJS.ProcessEnv {
     return Object.fromEntries(Object.entries(this.#fromFile).filter(([name]) => name.startsWith('RUNBOOKS_')))
@@ -51,7 +56,7 @@ const isFromEnv = (value: unknown): value is FromEnv => typeof value === 'object
 export function settle(options: Readonly<Record<string, unknown>>, settings: Settings, paths: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(options).map(([key, value]) => {
-      const read = isFromEnv(value) ? settings.get(value) : value
+      const read = settings.read(value)
       return [key, paths.includes(key) && typeof read === 'string' ? inHome(read) : read]
     }),
   )

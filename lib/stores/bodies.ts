@@ -4,17 +4,14 @@ import { StoreError } from './store.ts'
 /** What became of a body: how many bytes passed, whether it came to its end, and what it threw. */
 export type Passed = { bytes: number; ended: boolean; failure: { readonly error: unknown } | null }
 
-/** A promise that rejects with the signal's reason; `release` ends the listening. */
-export function abortion(signal: AbortSignal): { readonly aborted: Promise<never>; release(): void } {
-  const listening = new AbortController()
-  const aborted = new Promise<never>((_, reject) => {
+/** The work's result, or the signal's reason as soon as it is aborted. One listener a wait: a promise raced against again and again would keep every result. */
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
     const fail = () => reject(signal.reason)
     if (signal.aborted) fail()
-    else signal.addEventListener('abort', fail, { once: true, signal: listening.signal })
+    else signal.addEventListener('abort', fail, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', fail))
   })
-  // It may reject when nobody waits for it.
-  aborted.catch(() => {})
-  return { aborted, release: () => listening.abort() }
 }
 
 /** Passes a body on and notes what became of it; throws the signal's reason at once when it is aborted, also while the body is silent. */
@@ -25,10 +22,9 @@ export async function* watched(
   limitBytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Buffer> {
   const chunks = body[Symbol.asyncIterator]()
-  const { aborted, release } = abortion(signal)
   const following = async () => {
     try {
-      const next = await Promise.race([aborted, chunks.next()])
+      const next = await unlessAborted(signal, chunks.next())
       passed.bytes += next.done ? 0 : next.value.length
       if (passed.bytes > limitBytes)
         throw new StoreError('full', `the object grew over ${limitBytes} bytes, the most that fits in parts of the chosen size; set partSizeBytes`)
@@ -46,7 +42,6 @@ export async function* watched(
     }
     passed.ended = true
   } finally {
-    release()
     if (!passed.ended) await closed(chunks)
   }
 }

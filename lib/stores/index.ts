@@ -1,2 +1,3 @@
+export { azureBlob } from './azure-blob/index.ts'
 export { directory } from './directory/index.ts'
 export { s3 } from './s3/index.ts'

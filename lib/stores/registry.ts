@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod'
+import { parseDuration } from '../plan/durations.ts'
 import type { Store } from './store.ts'
 
 type Z = typeof import('zod')
@@ -11,8 +12,10 @@ export type StoreEntry = {
   readonly make: (options: never) => Promise<Store>
 }
 
-const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })])
+const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })], "a text, env('NAME') or secret('NAME')")
 const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
+
+const duration = (z: Z) => z.string().refine(text => parseDuration(text) !== undefined, 'a duration is written 30s, 5min, 6h or 30d')
 
 /** Every kind of store by the name that stack files use. */
 export const STORES = {
@@ -20,6 +23,20 @@ export const STORES = {
     options: z => z.strictObject({ path: text(z), name: z.string().optional() }),
     paths: ['path'],
     make: async options => (await import('./directory/index.ts')).directory(options),
+  },
+  'azure-blob': {
+    options: z =>
+      z.strictObject({
+        account: text(z),
+        container: text(z),
+        key: hidden(z),
+        endpoint: text(z).optional(),
+        prefix: z.string().optional(),
+        immutable: duration(z).optional(),
+        name: z.string().optional(),
+      }),
+    paths: [],
+    make: async options => (await import('./azure-blob/index.ts')).azureBlob(options),
   },
   s3: {
     options: z =>
@@ -32,6 +49,7 @@ export const STORES = {
         accessKeyId: hidden(z),
         secretAccessKey: hidden(z),
         checksums: z.enum(['when-supported', 'when-required']).optional(),
+        lock: z.strictObject({ mode: z.enum(['governance', 'compliance']), for: duration(z) }).optional(),
         name: z.string().optional(),
       }),
     paths: [],

@@ -17,6 +17,22 @@ export class StoreError extends Error {
 /** An object as a listing shows it; `modified` is by the store's clock, ISO 8601. */
 export type Listed = { readonly path: string; readonly bytes: number; readonly modified: string }
 
+/** What is known of one object; `lockedUntil` (ISO 8601) is there when it cannot be removed before, and the store tells. */
+export type Head = { readonly bytes: number; readonly modified: string; readonly lockedUntil?: string }
+
+/** Whether an object cannot be removed yet, as far as its store tells. */
+export const isLocked = (head: Head | null, nowMs = Date.now()): boolean => Date.parse(head?.lockedUntil ?? '') > nowMs
+
+/** What keeps objects from being removed or replaced before their time, by anybody with our key: `governance` yields to an administrator, `compliance` to nobody, a `legal hold` to whoever may take it off. */
+export type LockFacts = {
+  readonly mode: 'none' | 'governance' | 'compliance' | 'legal hold'
+  /** Whether the stack wants objects locked. */
+  readonly asked: boolean
+  readonly says: string
+  /** Command or setting that brings what was asked for. */
+  readonly mend?: string
+}
+
 /** What a look at the store found. `unreachable` could not look. */
 export type StoreFacts = {
   readonly name: string
@@ -31,6 +47,8 @@ export type StoreFacts = {
   readonly skewMs: number | null
   /** Whether the store refuses to overwrite (conditional writes), so that leases and manifests are safe. */
   readonly conditional: boolean
+  /** Absent where there is no such thing, as in a folder, and where nobody could look. */
+  readonly lock?: LockFacts
 }
 
 /** What dead uploads left behind; `id` is the member's own handle. */
@@ -55,10 +73,10 @@ export interface Store {
   put(path: string, body: AsyncIterable<Buffer>, doing: Doing, about?: number): Promise<{ readonly bytes: number }>
   /** Streams an object out, or the bytes from `start` (inclusive) to `end` (exclusive); throws StoreError('missing'), and throws when fewer bytes come than the object has. */
   get(path: string, doing: Doing, range?: { readonly start: number; readonly end: number }): AsyncIterable<Buffer>
-  head(path: string): Promise<{ readonly bytes: number; readonly modified: string } | null>
+  head(path: string): Promise<Head | null>
   /** Every object below a prefix (a folder path without the final slash, or ''), sorted by path; throws rather than return a part of the list. */
   list(prefix: string): Promise<readonly Listed[]>
-  /** Nothing there is fine. */
+  /** Nothing there is fine; throws StoreError('denied') for an object that is locked. */
   remove(path: string): Promise<void>
   /** Temporary files or unfinished multipart uploads below a prefix, begun before `olderThanMs` ago. */
   leftovers(prefix: string, olderThanMs: number): Promise<readonly Leftover[]>

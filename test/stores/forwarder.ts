@@ -5,7 +5,11 @@ import type { AddressInfo } from 'node:net'
  * What happens to one request: passed on, its connection cut although the server did the work, or refused
  * in place of the server, which then never hears of it.
  */
-export type Fate = 'pass' | 'cut' | { readonly status: number; readonly body: string } | { readonly headers: Readonly<Record<string, string>> }
+export type Fate =
+  | 'pass'
+  | 'cut'
+  | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly headers: Readonly<Record<string, string>> }
 
 /** A way to a server that a test can lie on: what no healthy server says, and answers that are lost after the work was done. */
 export type Forwarder = { readonly endpoint: string; stop(): Promise<void> }
@@ -15,7 +19,7 @@ export async function forwarder(upstream: string, fate: (asked: IncomingMessage)
   const server = createServer((asked, answer) => {
     const what = fate(asked)
     if (what !== 'pass' && what !== 'cut' && 'status' in what) {
-      const headers = { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(what.body) }
+      const headers = { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(what.body), ...what.headers }
       asked.resume().once('end', () => answer.writeHead(what.status, headers).end(what.body))
       return
     }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Doing } from '../../lib/plan/plan.ts'
 import { Secret } from '../../lib/plan/secrets.ts'
-import { directory, s3 } from '../../lib/stores/index.ts'
+import type { AzureOptions } from '../../lib/stores/azure-blob/client.ts'
+import { azureBlob, directory, s3 } from '../../lib/stores/index.ts'
 import type { S3Options } from '../../lib/stores/s3/client.ts'
 import type { Store } from '../../lib/stores/store.ts'
 
@@ -10,10 +11,15 @@ import type { Store } from '../../lib/stores/store.ts'
 export type Recipe =
   | { readonly kind: 'directory'; readonly path: string }
   | ({ readonly kind: 's3'; readonly accessKey: string; readonly secretKey: string } & Omit<S3Options, 'accessKeyId' | 'secretAccessKey'>)
+  | ({ readonly kind: 'azure-blob'; readonly key: string } & Omit<AzureOptions, 'key'>)
 
 /** The store of a recipe. */
 export function open(recipe: Recipe): Store {
   if (recipe.kind === 'directory') return directory({ path: recipe.path })
+  if (recipe.kind === 'azure-blob') {
+    const { kind: _, key, ...options } = recipe
+    return azureBlob({ ...options, key: new Secret('account key', key) })
+  }
   const { kind: _, accessKey, secretKey, ...options } = recipe
   return s3({ ...options, accessKeyId: new Secret('access key', accessKey), secretAccessKey: new Secret('secret key', secretKey) })
 }

@@ -1,31 +1,51 @@
 /** What tests can ask for. Each is made of tools that must be found on this machine. */
-export type Component = 'mongodb' | 'mongodb-tools' | 's3' | 'toxiproxy' | 'zstd' | 'tmux' | 'age' | 'restic' | 'chromium'
+export type Component =
+  | 'mongodb'
+  | 'mongodb-tools'
+  | 's3'
+  | 'azure'
+  | 'toxiproxy'
+  | 'zstd'
+  | 'tmux'
+  | 'postgres'
+  | 'redis'
+  | 'docker'
+  | 'age'
+  | 'restic'
+  | 'chromium'
+  | 'promtool'
 
 /** The tools of each component; `mongodb` is decided apart, because several programs can be it. */
 export const toolsOf: Readonly<Record<Component, readonly string[]>> = {
   mongodb: ['mongod'],
   'mongodb-tools': ['mongodump', 'mongorestore', 'bsondump'],
   s3: ['minio'],
+  azure: ['azurite-blob'],
   toxiproxy: ['toxiproxy-server'],
   zstd: ['zstd'],
   tmux: ['tmux'],
+  postgres: ['psql', 'pg_dump', 'pg_restore', 'initdb', 'postgres'],
+  redis: ['redis-server', 'redis-cli'],
+  docker: ['docker', 'docker-compose', 'dockerd', 'iptables'],
   age: ['age', 'age-keygen'],
   restic: ['restic'],
   chromium: ['chromium'],
+  promtool: ['promtool'],
 }
 
 /** Every component. */
 export const components = Object.keys(toolsOf) as Component[]
 
 /** What `npm test` looks for, and installs when TESTBED_INSTALL=yes; the others are had by asking for them by name. */
-export const usual: readonly Component[] = ['mongodb', 'mongodb-tools', 's3', 'toxiproxy', 'zstd', 'tmux']
+export const usual: readonly Component[] = ['mongodb', 'mongodb-tools', 's3', 'azure', 'toxiproxy', 'zstd', 'tmux', 'postgres', 'redis', 'promtool']
 
 /** A change to a module's source without which it does not work here: replaces the first `find`, or writes the whole file. */
 export type Mend = { readonly file: string; readonly find?: string; readonly put: string }
 
-/** How a tool is had when it is not on the machine: a Debian package, or a build of a Go module. */
+/** How a tool is had when it is not on the machine: a Debian package, an npm package, or a build of a Go module. */
 export type Origin =
   | { readonly from: 'debian'; readonly packageName: string }
+  | { readonly from: 'npm'; readonly packageName: string; readonly version: string }
   | {
       readonly from: 'go'
       readonly module: string
@@ -66,11 +86,25 @@ export const origins: Readonly<Record<string, Origin>> = {
     ],
   },
   minio: goProgram('github.com/minio/minio', 'v0.0.0-20260212201848-7aac2a2c5b7c', '.'),
+  'azurite-blob': { from: 'npm', packageName: 'azurite', version: '3.34.0' },
   'toxiproxy-server': goProgram('github.com/Shopify/toxiproxy/v2', 'v2.5.0', 'cmd/server'),
   age: goProgram('filippo.io/age', 'v1.3.2', 'cmd/age'),
   'age-keygen': goProgram('filippo.io/age', 'v1.3.2', 'cmd/age-keygen'),
   zstd: { from: 'debian', packageName: 'zstd' },
   tmux: { from: 'debian', packageName: 'tmux' },
+  psql: { from: 'debian', packageName: 'postgresql' },
+  pg_dump: { from: 'debian', packageName: 'postgresql' },
+  pg_restore: { from: 'debian', packageName: 'postgresql' },
+  initdb: { from: 'debian', packageName: 'postgresql' },
+  postgres: { from: 'debian', packageName: 'postgresql' },
+  'redis-server': { from: 'debian', packageName: 'redis-server' },
+  'redis-cli': { from: 'debian', packageName: 'redis-tools' },
+  // Debian 12 has no Compose 2: there, add trixie as a source and install docker.io/trixie docker-cli/trixie docker-compose/trixie.
+  dockerd: { from: 'debian', packageName: 'docker.io' },
+  docker: { from: 'debian', packageName: 'docker-cli' },
+  'docker-compose': { from: 'debian', packageName: 'docker-compose' },
+  iptables: { from: 'debian', packageName: 'iptables' },
   restic: { from: 'debian', packageName: 'restic' },
   chromium: { from: 'debian', packageName: 'chromium' },
+  promtool: { from: 'debian', packageName: 'prometheus' },
 }

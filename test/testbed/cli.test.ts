@@ -38,7 +38,7 @@ const answers = (port: string): Promise<boolean> =>
 test('a wrong command, option or name is exit 2 and says what there is', () => {
   expect(testbed()).toMatchObject({ exit: 2, stderr: expect.stringMatching(/say what to do[\s\S]*npm run testbed -- up/) })
   expect(testbed('dance')).toMatchObject({ exit: 2, stderr: expect.stringContaining('dance is not a command') })
-  expect(testbed('up')).toMatchObject({ exit: 2, stderr: expect.stringContaining('mongodb, s3, toxiproxy') })
+  expect(testbed('up')).toMatchObject({ exit: 2, stderr: expect.stringContaining('mongodb, s3, azure, toxiproxy') })
   expect(testbed('up', 'gremlin')).toMatchObject({ exit: 2, stderr: expect.stringContaining('gremlin cannot be started') })
   expect(testbed('up', '--detatch', 's3')).toMatchObject({ exit: 2, stderr: expect.stringContaining('--detatch') })
   expect(testbed('install', 'gremlin')).toMatchObject({ exit: 2, stderr: expect.stringContaining('gremlin is not a part') })
@@ -93,7 +93,7 @@ test('without servers their tests are skipped and the reason is said', () => {
 
 test('without servers tests fail when they are required', () => {
   const said = run(process.execPath, vitest, { ...bare, TESTBED_REQUIRE: 'all' })
-  expect(`${said.stdout}${said.stderr}`).toMatch(/TESTBED_REQUIRE=all, but the testbed lacks mongodb, mongodb-tools, s3, toxiproxy/)
+  expect(`${said.stdout}${said.stderr}`).toMatch(/TESTBED_REQUIRE=all, but the testbed lacks mongodb, mongodb-tools, s3, azure, toxiproxy/)
   expect(said.exit).toBe(1)
 })
 

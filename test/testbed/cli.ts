@@ -1,17 +1,20 @@
 import { parseArgs } from 'node:util'
 import { named, prepare } from './availability.ts'
+import { azurite } from './azurite.ts'
 import { type Component, components, usual } from './catalogue.ts'
 import { alive } from './identity.ts'
 import { minio } from './minio.ts'
 import { mongodb } from './mongodb.ts'
+import { postgres } from './postgres.ts'
 import { endRunning, noted, type Running, sweep } from './records.ts'
+import { redis } from './redis.ts'
 import type { Server } from './server.ts'
 import { putOnPath } from './tools.ts'
 import { toxiproxy } from './toxiproxy.ts'
 
 const usage = `Real servers for trying runbooks by hand, on 127.0.0.1.
 
-  npm run testbed -- up mongodb s3 toxiproxy   start them, print how to reach them, end them on Ctrl-C
+  npm run testbed -- up mongodb s3 azure       start them, print how to reach them, end them on Ctrl-C
   npm run testbed -- up --detach mongodb s3    the same, but they stay until down
   npm run testbed -- status                    what runs, and how to reach it
   npm run testbed -- down [mongodb s3 …]       end what was started with --detach
@@ -41,9 +44,27 @@ const starters: Readonly<Record<string, (stays: boolean) => Promise<Up>>> = {
     ]
     return { server, title: 'S3 (MinIO)', environment }
   },
+  async azure(stays) {
+    const server = await azurite({ stays })
+    const environment = [
+      `AZURE_STORAGE_ACCOUNT=${server.account}`,
+      `AZURE_STORAGE_CONTAINER=${await server.container('backups')}`,
+      `AZURE_STORAGE_ENDPOINT=${server.endpoint}`,
+      `AZURE_STORAGE_KEY=${server.key}`,
+    ]
+    return { server, title: 'Azure Blob (Azurite)', environment }
+  },
   async toxiproxy(stays) {
     const server = await toxiproxy({ stays })
     return { server, title: 'Toxiproxy', environment: [`TOXIPROXY_URL=http://${server.host}:${server.port}`] }
+  },
+  async postgres(stays) {
+    const server = await postgres({ stays })
+    return { server, title: 'PostgreSQL', environment: [`DATABASE_URL=${server.url}postgres`] }
+  },
+  async redis(stays) {
+    const server = await redis({ stays })
+    return { server, title: 'Redis', environment: [`REDIS_URL=${server.url}`] }
   },
 }
 

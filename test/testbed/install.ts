@@ -1,5 +1,17 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Mend, type Origin, origins } from './catalogue.ts'
@@ -7,6 +19,7 @@ import { withLock } from './lock.ts'
 import { bin, cache, find } from './tools.ts'
 
 type GoOrigin = Extract<Origin, { from: 'go' }>
+type NpmOrigin = Extract<Origin, { from: 'npm' }>
 
 const minute = 60_000
 
@@ -35,6 +48,7 @@ function installOne(tool: string): void {
   const origin = origins[tool]
   if (origin === undefined) throw new Error(`${tool} has to be installed by hand`)
   if (origin.from === 'debian') installPackage(origin.packageName)
+  else if (origin.from === 'npm') installNodeProgram(tool, origin)
   else buildProgram(tool, origin)
   if (find(tool) === undefined) throw new Error(`${tool} is still not found after it was installed`)
 }
@@ -53,6 +67,17 @@ function apt(...argv: string[]): SpawnSyncReturns<string> {
   const line = ['apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0', ...argv]
   const [file, ...rest] = root ? line : ['sudo', '-n', 'DEBIAN_FRONTEND=noninteractive', ...line]
   return exec(file!, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 10 * minute })
+}
+
+/** Into a folder of the cache of its own; the link among the tools comes last, so that nobody finds half a program. */
+function installNodeProgram(tool: string, { packageName, version }: NpmOrigin): void {
+  const folder = join(cache(), packageName)
+  const wanted = [`${packageName}@${version}`, '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  mkdirSync(folder, { recursive: true })
+  must(exec('npm', ['install', ...wanted], { cwd: folder, timeout: 10 * minute }), `npm install ${packageName}@${version}`)
+  mkdirSync(bin(), { recursive: true })
+  rmSync(join(bin(), tool), { force: true })
+  symlinkSync(join(folder, 'node_modules', '.bin', tool), join(bin(), tool))
 }
 
 function buildProgram(tool: string, origin: GoOrigin): void {

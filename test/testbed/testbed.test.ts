@@ -4,10 +4,11 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { identity } from './identity.ts'
-import { describeWith, type Minio, minio, mongodb, type Toxiproxy, toxiproxy } from './index.ts'
+import { azurite, describeWith, type Minio, minio, mongodb, type Toxiproxy, toxiproxy } from './index.ts'
 
 const gone = (server: { folder: string }, pid: number): boolean => identity(pid) === undefined && !existsSync(server.folder)
 
@@ -102,6 +103,21 @@ describeWith('s3', 'S3', () => {
     const twice = await errorOf(client.send(new PutObjectCommand({ Bucket, Key: 'a', Body: 'other', IfNoneMatch: '*' })))
     expect(twice.name).toBe('PreconditionFailed')
     client.destroy()
+  })
+})
+
+describeWith('azure', 'Azure Blob', () => {
+  test('keeps a blob in a new container, refuses to overwrite it when told so, and leaves nothing when stopped', async () => {
+    const azure = await azurite()
+    const pid = azure.pid()
+    const client = new BlobServiceClient(azure.endpoint, new StorageSharedKeyCredential(azure.account, azure.key))
+    const blob = client.getContainerClient(await azure.container('backups')).getBlockBlobClient('a')
+    await blob.upload('bytes', 5)
+    expect((await blob.downloadToBuffer()).toString()).toBe('bytes')
+    const twice = await errorOf(blob.upload('other', 5, { conditions: { ifNoneMatch: '*' } }))
+    expect(twice).toMatchObject({ statusCode: 409, code: 'BlobAlreadyExists' })
+    await azure.stop()
+    expect(gone(azure, pid)).toBe(true)
   })
 })
 

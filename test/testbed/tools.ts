@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -19,13 +19,21 @@ function executable(file: string): boolean {
   }
 }
 
-/** The full path of a tool: on PATH first, then in the cache; undefined when it is in neither. */
+/** The full path of a tool: on PATH first, then in the cache, then where Debian keeps PostgreSQL; undefined when it is nowhere. */
 export function find(tool: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), bin()]
+  const folders = [...(process.env.PATH ?? '').split(delimiter), bin(), ...postgresFolders()]
   return folders
     .filter(folder => folder !== '')
     .map(folder => join(folder, tool))
     .find(executable)
+}
+
+/** Debian keeps PostgreSQL's server programs off PATH, in a folder a version; the newest first. */
+function postgresFolders(): string[] {
+  const debian = '/usr/lib/postgresql'
+  if (!existsSync(debian)) return []
+  const versions = readdirSync(debian).sort((a, b) => Number(b) - Number(a))
+  return versions.map(version => join(debian, version, 'bin'))
 }
 
 /** Puts built tools on this process's PATH, after what the machine has, so that programs started by name find them. */

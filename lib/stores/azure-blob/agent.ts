@@ -8,9 +8,7 @@ export function patientAgent(secure: boolean, silenceMs: number): Agent {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (target, done) => {
     const socket = connect(target, done)
-    socket?.once('timeout', () =>
-      socket.destroy(Object.assign(new Error(`the server was silent for ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })),
-    )
+    socket?.once('timeout', () => socket.destroy(Object.assign(new Error(`the server was silent for ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })))
     return socket
   }
   const reuse = agent.reuseSocket.bind(agent)

@@ -1,4 +1,4 @@
-import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
+import type { ContainerClient, RequestPolicyFactory, RestError } from '@azure/storage-blob'
 import { type Duration, ms } from '../../plan/durations.ts'
 import type { Secret } from '../../plan/secrets.ts'
 import { patientAgent } from './agent.ts'
@@ -96,10 +96,19 @@ function watching(agent: ReturnType<typeof patientAgent>, noted: (date: string |
       async sendRequest(request) {
         request.agent = agent
         request.timeout = REQUEST_MS
-        const response = await next.sendRequest(request)
-        noted(response.headers.get('date'))
-        return response
+        try {
+          const response = await next.sendRequest(request)
+          noted(response.headers.get('date'))
+          return response
+        } catch (error) {
+          noted(dateOfRefusal(error))
+          throw error
+        }
       },
     }),
   }
+}
+
+function dateOfRefusal(error: unknown): string | undefined {
+  return error instanceof Error && 'response' in error ? (error as RestError).response?.headers.get('date') : undefined
 }

@@ -51,7 +51,10 @@ export function statusOf(error: unknown): number | undefined {
 
 /** Azure's word for a refusal (`BlobNotFound`), or the system's for a request without an answer (`ECONNREFUSED`). */
 export function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error ? field(error, 'code') : undefined
+  if (!(error instanceof Error)) return undefined
+  // Answers to HEAD have no body, only a header.
+  const details = field(error, 'details')
+  const code = field(error, 'code') ?? (typeof details === 'object' && details !== null ? field(details, 'errorCode') : undefined)
   return typeof code === 'string' ? code : undefined
 }
 

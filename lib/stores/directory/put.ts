@@ -49,11 +49,15 @@ async function refuseFull(root: string, about: number): Promise<void> {
 
 /** An exclusive temporary file in the folder; tries again when another run has just removed that folder because it was empty. */
 export async function openTemporary(root: string, folder: string): Promise<{ readonly handle: FileHandle; readonly temporary: string }> {
-  for (let attempt = 1; ; attempt += 1) {
+  const once = async () => {
     await ensureFolder(root, folder)
     const temporary = join(folder, `${TEMPORARY}${randomUUID()}`)
-    const handle = await unless(attempt < 5 ? ['ENOENT'] : [], open(temporary, 'wx', 0o600))
-    if (handle) return { handle, temporary }
+    return { handle: await open(temporary, 'wx', 0o600), temporary }
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    // Making the folder can meet its removal as well.
+    const opened = await unless(attempt < 5 ? ['ENOENT'] : [], once())
+    if (opened) return opened
   }
 }
 

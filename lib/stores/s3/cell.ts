@@ -9,6 +9,8 @@ export function cell(bucket: Bucket, path: string): Cell {
   const object = renamed(path, name => `${CELL}${name}`)
   const target = { Bucket: bucket.name, Key: bucket.key(object) }
   const where = `${object} in ${bucket.where}`
+  /** The last version of this cell that was read or written here, by its names as content and, in a bucket that keeps versions, as a version. */
+  let last: { readonly etag: string; readonly versionId: string | undefined } | undefined
 
   const fetch = async () => {
     const { sdk, client, timeOf } = await bucket.connect()
@@ -16,6 +18,7 @@ export function cell(bucket: Bucket, path: string): Cell {
     const text = (await answer.Body?.transformToString('utf8')) ?? ''
     const line = text.indexOf('\n')
     if (line < 0 || !answer.ETag) throw new StoreError('broken', `${where} is no document of this toolkit`)
+    last = { etag: answer.ETag, versionId: answer.VersionId }
     return { id: text.slice(0, line), body: text.slice(line + 1), version: answer.ETag, nowMs: timeOf(answer) }
   }
 
@@ -39,6 +42,10 @@ export function cell(bucket: Bucket, path: string): Cell {
         new sdk.PutObjectCommand({ ...target, ...condition, Body: Buffer.from(`${id}\n${body}`), ContentType: 'text/plain; charset=utf-8' }),
       )
       if (!answer.ETag) throw new StoreError('broken', `${where} was written without an ETag in the answer`)
+      const replaced = last?.etag === version ? last.versionId : undefined
+      last = { etag: answer.ETag, versionId: answer.VersionId }
+      // A bucket with object lock keeps versions, and a lease writes three a minute. Where that is not allowed, they stay.
+      if (replaced) await client.send(new sdk.DeleteObjectCommand({ ...target, VersionId: replaced })).catch(() => {})
       return { version: answer.ETag, nowMs: timeOf(answer) }
     } catch (error) {
       const refused = kindOf(error) === 'exists' || (version !== '' && statusOf(error) === 404)

@@ -18,6 +18,8 @@ export type S3Options = {
   readonly sessionToken?: Secret
   /** `when-required` for servers that refuse the SDK's checksums (CRC32). */
   readonly checksums?: 'when-supported' | 'when-required'
+  /** Locks every object for so long: `governance` yields to who may bypass it, `compliance` to nobody. The bucket needs object lock. */
+  readonly lock?: { readonly mode: 'governance' | 'compliance'; readonly for: Duration }
   /** Bytes a part of a multipart upload, 5 MiB or more; default: from the expected size. */
   readonly partSizeBytes?: number
   /** Longest silence of the server in the middle of a request before it is tried again; default 30s. */

@@ -4,6 +4,7 @@ import { PROBE } from '../paths.ts'
 import { StoreError, type StoreFacts } from '../store.ts'
 import type { Bucket, Connection } from './client.ts'
 import { faultOf, kindOf } from './faults.ts'
+import { lockFacts } from './lock.ts'
 
 /** Looks at the bucket by listing it, and by really writing an object twice; says what it met instead of throwing. */
 export async function facts(name: string, bucket: Bucket, abortSignal: AbortSignal): Promise<StoreFacts> {
@@ -18,7 +19,9 @@ export async function facts(name: string, bucket: Bucket, abortSignal: AbortSign
     return { ...known(), ...unusable(faultOf(error, bucket.where), bucket, connection.skewMs()) }
   }
   try {
-    return { ...known(), ...(await tryWriting(bucket, connection, abortSignal)), state: 'writable' }
+    const tried = await tryWriting(bucket, connection, abortSignal)
+    const lock = await lockFacts(bucket, connection, abortSignal)
+    return { ...known(), ...tried, ...(lock ? { lock } : {}), state: 'writable' }
   } catch (error) {
     abortSignal.throwIfAborted()
     const found = unusable(faultOf(error, bucket.where), bucket, connection.skewMs())
@@ -35,12 +38,12 @@ async function tryWriting(
 ): Promise<Partial<StoreFacts> & { conditional: boolean }> {
   const target = { Bucket: bucket.name, Key: bucket.key(`${PROBE}${randomUUID()}`) }
   const put = () => client.send(new sdk.PutObjectCommand({ ...target, Body: Buffer.from('probe'), IfNoneMatch: '*' }), { abortSignal })
-  await put()
+  const { VersionId } = await put()
   const second = await put().then(
     () => null,
     (error: unknown) => error,
   )
-  const removed = await client.send(new sdk.DeleteObjectCommand(target)).then(
+  const removed = await client.send(new sdk.DeleteObjectCommand({ ...target, VersionId })).then(
     () => null,
     (error: unknown) => error,
   )

@@ -6,6 +6,7 @@ import { download } from './download.ts'
 import { facts } from './facts.ts'
 import { asking, kindOf } from './faults.ts'
 import { clear, leftovers, list } from './listing.ts'
+import { removeVersion } from './lock.ts'
 import { upload } from './upload.ts'
 
 /** A bucket of Amazon S3 or of a server that speaks its language. The SDK is loaded on the first call. */
@@ -20,7 +21,9 @@ export function s3(options: S3Options): Store {
     const { sdk, client } = await bucket.connect()
     try {
       const found = await client.send(new sdk.HeadObjectCommand(target(path)))
-      return { bytes: found.ContentLength ?? 0, modified: (found.LastModified ?? new Date(0)).toISOString() }
+      const until = found.ObjectLockRetainUntilDate?.toISOString()
+      const modified = (found.LastModified ?? new Date(0)).toISOString()
+      return { bytes: found.ContentLength ?? 0, modified, ...(until ? { lockedUntil: until } : {}) }
     } catch (error) {
       if (kindOf(error) === 'missing') return null
       throw error
@@ -37,6 +40,7 @@ export function s3(options: S3Options): Store {
     list: prefix => asking(bucket.where, () => list(bucket, below(prefix))),
     remove: path =>
       asking(what(path), async () => {
+        if (options.lock) return removeVersion(bucket, checkPath(path))
         const { sdk, client } = await bucket.connect()
         await client.send(new sdk.DeleteObjectCommand(target(path)))
       }),

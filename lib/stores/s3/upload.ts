@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { abortion, type Passed, watched } from '../bodies.ts'
+import { type Passed, unlessAborted, watched } from '../bodies.ts'
 import { StoreError } from '../store.ts'
 import type { Bucket, Connection } from './client.ts'
 import { faultOf, kindOf } from './faults.ts'
+import { retention } from './lock.ts'
 
 const MIB = 1024 * 1024
 /** Limits of S3 for a multipart upload. */
@@ -42,13 +43,18 @@ export async function upload(
   const { partSize, queueSize, limitBytes } = partsFor(about ?? 0, bucket.options.partSizeBytes)
   const passed: Passed = { bytes: 0, ended: false, failure: null }
   const sent: Sent = { uploadId: undefined, ticket: randomUUID() }
-  const { aborted, release } = abortion(signal)
   try {
     // Hours of a dump would be lost on a name that is taken.
     if ((about === undefined || about > SMALL) && (await find(connection, target, signal))) throw taken(what)
     const sending = new Upload({
-      client: stoppable(connection, signal, aborted, sent),
-      params: { ...target, Body: Readable.from(watched(body, signal, passed, limitBytes)), IfNoneMatch: '*', Metadata: { [TICKET]: sent.ticket } },
+      client: stoppable(connection, signal, sent),
+      params: {
+        ...target,
+        Body: Readable.from(watched(body, signal, passed, limitBytes)),
+        IfNoneMatch: '*',
+        Metadata: { [TICKET]: sent.ticket },
+        ...retention(bucket.options, connection.skewMs()),
+      },
       partSize,
       queueSize,
       // Its own clean-up hides the first error behind one of the clean-up, and is not finished when done() rejects.
@@ -64,8 +70,6 @@ export async function upload(
     signal.throwIfAborted()
     if (passed.failure) throw passed.failure.error
     throw withRemains(faultOf(error, what), stored, clean, what)
-  } finally {
-    release()
   }
 }
 
@@ -95,15 +99,15 @@ async function isOurs(connection: Connection, target: Target, sent: Sent): Promi
 }
 
 /** The client as lib-storage uses it: it passes no signal on by itself, and does not tell the upload's id. Beginning a multipart upload is never cut off, or its id would be lost. */
-function stoppable({ client, sdk }: Connection, signal: AbortSignal, aborted: Promise<never>, sent: Sent): S3Client {
+function stoppable({ client, sdk }: Connection, signal: AbortSignal, sent: Sent): S3Client {
   const send = async (command: Parameters<S3Client['send']>[0]) => {
     if (command instanceof sdk.CreateMultipartUploadCommand) {
       const begun = await client.send(command)
       sent.uploadId = begun.UploadId
       return begun
     }
-    // The race ends the SDK's pauses between tries, which heed no signal.
-    return Promise.race([aborted, client.send(command, { abortSignal: signal })])
+    // The SDK's pauses between tries heed no signal.
+    return unlessAborted(signal, client.send(command, { abortSignal: signal }))
   }
   return Object.create(client, { send: { value: send } })
 }

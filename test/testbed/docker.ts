@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { postgresRoot } from './rootfs.ts'
+import { launch, type Server } from './server.ts'
+import { find } from './tools.ts'
+
+/** A Docker engine of its own: it shares neither images, containers nor networks with one that the machine may have. */
+export type Docker = Server & {
+  /** `unix://…`, for DOCKER_HOST. */
+  readonly address: string
+  /** Runs docker and returns what it prints; throws with what it said. */
+  docker(...argv: readonly string[]): string
+  /** An image with PostgreSQL's programs, made from those of this machine. */
+  postgresImage(): string
+  /** Writes a Compose file, starts its services, and returns the file's path; `stop` of the engine ends them. */
+  up(project: string, services: Readonly<Record<string, object>>): string
+}
+
+/**
+ * Starts Docker; it must be root. Its containers have no network: bridges and packet filters belong to the whole machine.
+ */
+export async function docker(): Promise<Docker> {
+  const file = find('dockerd')
+  if (file === undefined) throw new Error('dockerd is missing; to install it: npm run testbed -- install docker')
+  let address = ''
+  const run = (...argv: readonly string[]): string =>
+    execFileSync('docker', argv, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST: address }, stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd()
+  const server = await launch({
+    name: 'docker',
+    command(_, folder) {
+      address = `unix://${join(folder, 'docker.sock')}`
+      const places = [
+        '--data-root',
+        join(folder, 'data'),
+        '--exec-root',
+        join(folder, 'exec'),
+        '--pidfile',
+        join(folder, 'docker.pid'),
+        '--host',
+        address,
+      ]
+      return { file, argv: [...places, '--bridge=none', '--iptables=false', '--ip6tables=false', '--log-level=warn'] }
+    },
+    ready: async () => run('version'),
+    patienceMs: 20_000,
+  })
+  const projects = new Map<string, string>()
+  return {
+    ...server,
+    address,
+    docker: run,
+    postgresImage() {
+      const image = 'testbed/postgres'
+      const { tarball, bin } = postgresRoot()
+      run('import', '--change', `ENV PATH=${bin}:/usr/bin:/bin`, tarball, image)
+      return image
+    },
+    up(project, services) {
+      const compose = join(server.folder, `${project}.yaml`)
+      // JSON is YAML.
+      writeFileSync(compose, JSON.stringify({ services }))
+      projects.set(project, compose)
+      run('compose', '-p', project, '-f', compose, 'up', '--detach', '--wait')
+      return compose
+    },
+    async stop() {
+      for (const [project, compose] of projects) run('compose', '-p', project, '-f', compose, 'down', '--timeout', '1', '--volumes')
+      await server.stop()
+    },
+  }
+}
