@@ -1,6 +1,7 @@
 import { answers, leftoversCleared, loss, stamped, writers } from './backups/verbs/around.ts'
 import { copy, manifestWritten, objectsRemoved, readBack } from './backups/verbs/copy.ts'
 import { compared, examined, loaded, unloaded } from './backups/verbs/load.ts'
+import { pinned, pruned, prunedOld } from './backups/verbs/prune.ts'
 import { recorded, unrecorded } from './backups/verbs/record.ts'
 import { replicated } from './backups/verbs/replicate.ts'
 import { forgotten, held, released, swapped, swappedBack } from './backups/verbs/swap.ts'
@@ -18,6 +19,9 @@ export const VERBS = {
   loss,
   manifest: manifestWritten,
   'objects.remove': objectsRemoved,
+  pin: pinned,
+  prune: pruned,
+  'prune.old': prunedOld,
   'read-back': readBack,
   record: recorded,
   'record.remove': unrecorded,

@@ -1,6 +1,7 @@
 import { backUp, clearDeadUploads, pointOf } from '../lib/backups/back-up.ts'
 import { answering, hasRoom, hasTools, lookAt, notEmpty, shrunk, writable } from '../lib/backups/facts.ts'
 import { type Copied, itemsIn } from '../lib/backups/point.ts'
+import { letGoOfOld, oldWarnings, worthCopying } from '../lib/backups/prune.ts'
 import { copyAround, gapsOf, storesWith } from '../lib/backups/stores.ts'
 import { count, size } from '../lib/plan/durations.ts'
 import { parts } from '../lib/run/data-options.ts'
@@ -19,9 +20,9 @@ export default runbook(import.meta, {
     pin: flag({ help: 'never prune it' }),
   },
 
-  async inspect({ site, options, doing }) {
+  async inspect({ site, options, run, doing }) {
     const look = await lookAt(site, doing, options.part)
-    return { ...look, gaps: await gapsOf(site, look.points) }
+    return { ...look, gaps: worthCopying(site, look.points, await gapsOf(site, look.points), run.began.getTime()) }
   },
 
   require: ({ facts }) => [
@@ -34,6 +35,7 @@ export default runbook(import.meta, {
     ...backUp({ site, parts: facts.parts, points: facts.points, run: run.id, label: options.label, pinned: options.pin }),
     ...copyAround(site, run.id, facts.gaps),
     clearDeadUploads(site),
+    ...letGoOfOld(site, pointOf(site, run.id).id),
   ],
 
   unchanged: ({ facts }) => `no new backup; the newest is ${facts.points.findLast(point => point.manifest)?.id ?? 'none at all'}`,
@@ -55,7 +57,8 @@ export default runbook(import.meta, {
             why: `it is not in ${[...site.stores.keys()].filter(name => !holding.includes(name)).join(', ')}; the next backup tries again`,
           }),
       says: `backup ${point.id}, ${count(items)} items in ${size(stored)}${where}, read back and equal`,
-      warnings: [...shrunk(facts.parts, facts.points), ...copies.flatMap(copied => copied.content.warnings)],
+      tells: shrunk(facts.parts, facts.points).length > 0 ? ['shrunk' as const] : [],
+      warnings: [...shrunk(facts.parts, facts.points), ...copies.flatMap(copied => copied.content.warnings), ...oldWarnings(results)],
       result: {
         backup: point.id,
         store: site.stores.get(point.store)?.where ?? point.store,

@@ -1,6 +1,7 @@
 import { usable } from '../lib/backups/choose.ts'
-import { clockRight, freshEnough, runtimeRight } from '../lib/backups/doctor.ts'
+import { channelRight, clockRight, freshEnough, lockRight, runtimeRight } from '../lib/backups/doctor.ts'
 import { answering, hasRoom, hasTools, lookAt, notEmpty, shrunk, writable } from '../lib/backups/facts.ts'
+import { flag } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
 export default runbook(import.meta, {
@@ -9,20 +10,32 @@ export default runbook(import.meta, {
   lease: 'none',
   check: true,
   unfinished: 'ask',
-  options: {},
 
-  inspect: ({ site, doing }) => lookAt(site, doing),
+  options: {
+    notify: flag({ help: 'send a test message to every channel of the environment' }),
+    notifyStale: flag({ help: 'for cron: tell the channels when the newest backup is too old, or could not be looked for' }),
+  },
+
+  told: options => options.notifyStale,
+
+  async inspect({ site, options, doing, tryChannels }) {
+    return { ...(await lookAt(site, doing)), told: options.notify ? await tryChannels() : undefined }
+  },
 
   ends: ({ facts, site }) => {
+    const fresh = freshEnough(usable(facts.points), site)
     const checks = [
       runtimeRight(),
-      ...facts.parts.flatMap(part => [...hasTools(part), answering(part), notEmpty(part)]),
-      ...facts.stores.flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points), clockRight(store)]),
-      freshEnough(usable(facts.points), site.dataLossMs),
+      ...facts.parts.flatMap(part => [...hasTools(part), answering(part), ...(part.state === 'answers' ? [notEmpty(part)] : [])]),
+      ...facts.stores.flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points), clockRight(store), lockRight(store)]),
+      fresh,
+      ...(facts.told ? channelRight(facts.told) : []),
     ]
     const bad = checks.filter(check => !check.holds)
     const blind = facts.parts.some(part => part.state === 'unreachable') || facts.stores.some(store => store.state === 'unreachable')
+    const listed = facts.stores[0]?.state !== 'unreachable' && facts.stores[0]?.state !== 'denied'
     return {
+      tells: fresh.holds ? [] : [listed ? ('stale' as const) : ('failed' as const)],
       exit: bad.length === 0 ? 0 : blind ? 8 : 7,
       says: bad.length === 0 ? `${checks.length} of ${checks.length} checks hold` : `${bad.length} of ${checks.length} checks do not hold`,
       ...(bad.length > 0 ? { why: bad.map(check => check.because).join('\n'), next: bad.flatMap(check => check.mend ?? []) } : {}),

@@ -1,7 +1,7 @@
 import { choose, pointChoices } from '../lib/backups/choose.ts'
 import { drillPlan } from '../lib/backups/drill.ts'
 import { hasTools, lookAt } from '../lib/backups/facts.ts'
-import { pointName } from '../lib/backups/listing.ts'
+import { pointPhrase } from '../lib/backups/listing.ts'
 import { decryptable } from '../lib/backups/restore-facts.ts'
 import { spent } from '../lib/plan/durations.ts'
 import { identity, store } from '../lib/run/data-options.ts'
@@ -36,9 +36,11 @@ export default runbook(import.meta, {
     decryptable(site, facts.point),
   ],
 
-  shows: ({ facts, site }) => [`Drill of ${pointName(facts.point, site.timezone)}. Live data is not touched.`, ''],
+  shows: ({ facts, site }) => [`Drill of ${pointPhrase(facts.point, site.timezone)}. Live data is not touched.`, ''],
 
   plan: ({ site, facts, run }) => drillPlan(site, facts.point, run),
+
+  settled: ({ facts }) => ({ backup: facts.point.id }),
 
   unchanged: () => 'live data was not touched; nothing was certified',
 

@@ -1,6 +1,6 @@
 import { choose, pointChoices } from '../lib/backups/choose.ts'
 import { hasRoom, hasTools, lookAt, writable } from '../lib/backups/facts.ts'
-import { pointName, when } from '../lib/backups/listing.ts'
+import { pointPhrase, when } from '../lib/backups/listing.ts'
 import { gateLines, gateRows, lossRows, lossSentence, restorePlan, undoPlan } from '../lib/backups/restore.ts'
 import { decryptable, oldRemains, partsOf, presentKnown, type RestoreFacts, undoable, writersOut } from '../lib/backups/restore-facts.ts'
 import { spent } from '../lib/plan/durations.ts'
@@ -48,7 +48,9 @@ export default runbook(import.meta, {
       ? [writersOut(site, Object.keys(facts.record.parts), options.writersStopped)]
       : [
           ...facts.parts.flatMap(part => hasTools(part)),
-          ...(options.skipSafetyBackup ? [] : facts.stores.slice(0, 1).flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
+          ...(options.skipSafetyBackup
+            ? []
+            : facts.stores.slice(0, 1).flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
           ...facts.parts.map(part => presentKnown(part, options.skipSafetyBackup)),
           writersOut(site, facts.names, options.writersStopped),
           decryptable(site, facts.point),
@@ -58,7 +60,7 @@ export default runbook(import.meta, {
     facts.kind === 'undo'
       ? [`Take back ${facts.record.run}: what it set aside becomes live again; what it restored stays beside for a week.`, '']
       : [
-          `Restore ${pointName(facts.point, site.timezone)}`,
+          `Restore ${pointPhrase(facts.point, site.timezone)}`,
           '',
           ...lossTable(lossRows(facts, facts.point, facts.names)),
           lossSentence(
@@ -76,6 +78,8 @@ export default runbook(import.meta, {
     facts.kind === 'undo'
       ? undoPlan(site, facts.record, run.short)
       : restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
+
+  settled: ({ facts }) => (facts.kind === 'undo' ? { undo: facts.record.run } : { backup: facts.point.id, date: null, at: null }),
 
   gate: shows => [...(gateRows(shows).length > 0 ? lossTable(gateRows(shows)) : []), ...gateLines(shows)],
 

@@ -44,9 +44,12 @@ export function backUp({ site, parts, points, run, label, pinned }: BackUp): Nod
   ]
 }
 
+/** Label of the points in which restores save the present. */
+export const BEFORE_RESTORE = 'before-restore'
+
 /** The present saved before it is changed, as one node of a larger plan. */
 export function saveThePresent(what: BackUp): Node {
-  return inTurn('Save the present', backUp({ ...what, label: what.label ?? 'before-restore' }))
+  return inTurn('Save the present', backUp({ ...what, label: what.label ?? BEFORE_RESTORE }))
 }
 
 /** Remove what dead uploads of this stack left in the store. */

@@ -1,7 +1,8 @@
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
-import { type Listed, type Store, text } from '../stores/store.ts'
+import { type Listed, type Store, StoreError, text } from '../stores/store.ts'
 import { type Manifest, readManifest } from './manifest.ts'
+import { lastPin } from './pins.ts'
 import { readProof, readProofName } from './proofs.ts'
 
 /** What is known of a backup. INCOMPLETE has no manifest, so it is none; UNREADABLE was written by a newer version. */
@@ -14,6 +15,8 @@ export type Point = {
   readonly because?: string
   readonly manifest: Manifest | null
   readonly objects: readonly Listed[]
+  /** Never pruned; null where neither a record nor a readable manifest tells. */
+  readonly pinned: boolean | null
   /** Measured by the newest good drill, in milliseconds. */
   readonly recoveryMs?: number
 }
@@ -56,15 +59,20 @@ async function recoveryTime(store: Store, objects: readonly Listed[], doing: Doi
 
 async function readPoint(store: Store, folder: string, id: string, objects: readonly Listed[], doing: Doing): Promise<Point> {
   const path = `${folder}/manifest.json`
+  const record = lastPin(objects.map(object => object.path.slice(folder.length + 1)))
   if (!objects.some(object => object.path === path))
-    return { id, status: 'INCOMPLETE', because: 'no manifest, so it is no backup', manifest: null, objects }
+    return { id, status: 'INCOMPLETE', because: 'no manifest, so it is no backup', manifest: null, objects, pinned: record?.pinned ?? false }
   try {
     const manifest = readManifest(await text(store, path, doing), id)
     const recoveryMs = await recoveryTime(store, objects, doing)
-    return { id, ...status(manifest, objects, folder), manifest, objects, ...(recoveryMs === undefined ? {} : { recoveryMs }) }
+    const pinned = record?.pinned ?? manifest.pinned
+    return { id, ...status(manifest, objects, folder), manifest, objects, pinned, ...(recoveryMs === undefined ? {} : { recoveryMs }) }
   } catch (error) {
+    if (error instanceof StoreError && error.fault === 'missing')
+      return { id, status: 'INCOMPLETE', because: 'removed while it was listed', manifest: null, objects, pinned: record?.pinned ?? false }
     if (!(error instanceof Trouble)) throw error
-    return { id, status: error.exit === 3 ? 'UNREADABLE' : 'CORRUPT', because: error.message, manifest: null, objects }
+    const pinned = record?.pinned ?? null
+    return { id, status: error.exit === 3 ? 'UNREADABLE' : 'CORRUPT', because: error.message, manifest: null, objects, pinned }
   }
 }
 

@@ -1,5 +1,6 @@
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
+import { BEFORE_RESTORE } from './back-up.ts'
 import { catalogue, type Point } from './catalogue.ts'
 import { pointName } from './listing.ts'
 import { type DataSite, firstStore, folderOf } from './site.ts'
@@ -41,13 +42,19 @@ export function choose(points: readonly Point[], asked: Chosen, timezone: string
       usable(points).filter(point => Date.parse(begun(point)) <= moment(asked.at as string)),
       `begun until ${asked.at}`,
     )
-  if (asked.backup === undefined || asked.backup === 'latest') return newest(usable(points), 'to restore from')
+  if (asked.backup === undefined || asked.backup === 'latest') return latest(usable(points))
   return byId(points, asked.backup)
+}
+
+/** The newest that was taken as a backup: the present that a restore saved first is most often the very thing one wants to get away from. */
+function latest(points: readonly Point[]): Point {
+  const backups = points.filter(point => point.manifest?.label !== BEFORE_RESTORE)
+  return newest(backups.length > 0 ? backups : points, 'to restore from')
 }
 
 function byId(points: readonly Point[], id: string): Point {
   const [found, second] = points.filter(point => point.id.startsWith(id))
-  if (!found) throw new Trouble(3, `There is no backup ${id}`)
+  if (!found) throw new Trouble(3, `There is no backup ${id}`, { look: points.slice(-3).map(point => point.id) })
   if (second) throw new Trouble(2, `Several backups begin with ${id}: ${found.id}, ${second.id}`)
   if (found.status === 'UNREADABLE') throw new Trouble(3, found.because ?? `${found.id} cannot be read by this version`)
   if (!usable([found]).length) throw new Trouble(7, `${found.id} is ${found.status}: ${found.because}`)

@@ -1,6 +1,8 @@
+import type { Told } from '../notify/tell.ts'
 import { spent } from '../plan/durations.ts'
 import type { StoreFacts } from '../stores/store.ts'
 import type { Point } from './catalogue.ts'
+import type { DataSite } from './site.ts'
 
 /** Lower versions cannot strip types or compress zstd; `node@24` of package.json is the one that is tested. */
 const NODE_NEEDED = 24
@@ -30,8 +32,20 @@ export function clockRight(store: StoreFacts) {
   }
 }
 
+/** What the store promises about removal before its time; it holds unless the stack asks for a lock that the store cannot give. */
+export function lockRight({ name, lock }: StoreFacts) {
+  const says = lock?.says ?? 'objects can be removed at any time'
+  return {
+    title: `${name}: ${says}`,
+    holds: !lock?.asked || lock.mode !== 'none',
+    because: `the stack wants the backups in ${name} locked, but ${says}`,
+    ...(lock?.mend ? { mend: lock.mend } : {}),
+  }
+}
+
 /** There is a sound backup, and none of the allowed data loss has passed since. */
-export function freshEnough(points: readonly Point[], dataLossMs: number | undefined, nowMs = Date.now()) {
+export function freshEnough(points: readonly Point[], site: Pick<DataSite, 'stack' | 'environment' | 'dataLossMs'>, nowMs = Date.now()) {
+  const { dataLossMs } = site
   const newest = points.at(-1)?.manifest
   const age = newest ? nowMs - Date.parse(newest.begun) : Number.POSITIVE_INFINITY
   const because = newest ? `the newest sound backup is ${spent(age)} old; the stack allows ${spent(dataLossMs ?? 0)}` : 'there is no sound backup'
@@ -39,6 +53,25 @@ export function freshEnough(points: readonly Point[], dataLossMs: number | undef
     title: 'a fresh backup',
     holds: newest !== undefined && (dataLossMs === undefined || age <= dataLossMs),
     because,
-    mend: 'take one: npx zx runbooks/backup.ts',
+    mend: `npx zx runbooks/backup.ts --stack=${site.stack} --environment=${site.environment}`,
   }
+}
+
+/** Every channel took the test message; an environment without channels tells nobody of anything. */
+export function channelRight(told: readonly Told[]) {
+  if (told.length === 0)
+    return [
+      {
+        title: 'somebody is told',
+        holds: false,
+        because: 'the environment has no channel, so nobody hears of a failure',
+        mend: 'add notify: […] to the environment in the stack file',
+      },
+    ]
+  return told.map(({ channel, kind, why }) => ({
+    title: `${channel} takes messages`,
+    holds: why === undefined,
+    because: `${channel} could not be told: ${why}`,
+    mend: `look at the ${kind} channel in the stack file and its secret`,
+  }))
 }

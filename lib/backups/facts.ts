@@ -1,5 +1,5 @@
 import { count, size } from '../plan/durations.ts'
-import type { Exit } from '../plan/outcome.ts'
+import { type Exit, Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
 import type { PartFacts } from '../sources/source.ts'
 import type { StoreFacts } from '../stores/store.ts'
@@ -18,6 +18,8 @@ export type DataFacts = {
 /** Looks at the named parts (all, when none is named), the stores and the points, at the same time. */
 export async function lookAt(site: DataSite, doing: Doing, names: readonly string[] = []): Promise<DataFacts> {
   const wanted = names.length > 0 ? names : [...site.parts.keys()]
+  const strange = wanted.find(name => !site.parts.has(name))
+  if (strange) throw new Trouble(2, `${folderOf(site)} has no part "${strange}"; it has ${[...site.parts.keys()].join(', ')}`)
   const [parts, stores] = await Promise.all([
     Promise.all(wanted.map(name => partOf(site, name).facts(doing))),
     Promise.all([...site.stores.values()].map(store => store.facts(doing))),

@@ -62,7 +62,7 @@ export function writersOut(site: DataSite, parts: readonly string[], stopped: bo
 
 /** The time in a run's short id, in milliseconds; NaN for names that are none. */
 function timeOf(short: string): number {
-  const found = /^(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})(\d{2})z/.exec(short)
+  const found = /^(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})(\d{2})z/i.exec(short)
   return found ? Date.parse(`${found[1]}-${found[2]}-${found[3]}T${found[4]}:${found[5]}:${found[6]}Z`) : Number.NaN
 }
 

@@ -4,6 +4,7 @@ import type { Secret } from '../plan/secrets.ts'
 import type { Source } from '../sources/source.ts'
 import type { Store } from '../stores/store.ts'
 import type { Encryption } from './encryption.ts'
+import type { Keep } from './retention.ts'
 
 /** Commands of a stack that stop and start what writes its data; `running` exits 0 while it runs and 1 while it is stopped. */
 export type Writers = { readonly stop: Command; readonly start: Command; readonly running: Command }
@@ -23,6 +24,8 @@ export interface DataSite {
   readonly identities: Secret[]
   /** The age of the newest backup that the stack allows, in milliseconds. */
   readonly dataLossMs?: number
+  /** What is kept of the backups; without it nothing is removed. */
+  readonly keep?: Keep
   readonly by: { readonly user: string; readonly host: string }
 }
 

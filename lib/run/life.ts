@@ -184,7 +184,7 @@ async function begin(
     })
   session.abort.signal.throwIfAborted()
   const journal = openJournal(runFolder(session.home, run.id, site.stack, site.environment))
-  const context = contextOf(session, run.id, journal, [lease], shows => definition.gate?.(shows as never) ?? [])
+  const context = contextOf(session, run.id, journal, [lease], shows => definition.gate?.(shows as never, session.use) ?? [])
   note(context, { at: 'leased', lease: lease.name, token: lease.token })
   await record(context, plannedFact(session, run, prepared))
   session.current.journal = journal

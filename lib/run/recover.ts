@@ -111,7 +111,7 @@ async function takenUp(session: Session, run: Unfinished, how: How, lease: Lease
   if (how === 'resume' && wasTurning(journal.entries)) throw new Trouble(3, `${run.planned.run} is being taken back meanwhile`)
   session.current.journal = journal
   const { gate } = session.definition
-  const context = contextOf(session, run.planned.run, journal, [lease], shows => gate?.(shows as never) ?? [])
+  const context = contextOf(session, run.planned.run, journal, [lease], shows => gate?.(shows as never, session.use) ?? [])
   for (const entry of journal.entries) session.watcher.saw(entry)
   await record(context, { at: 'settling', by: session.by, how })
   if (how !== 'close') {

@@ -13,8 +13,9 @@ import type { Options, Values } from './options.ts'
 /** The names of a run, made before its plan: `id` for people and folders, `short` for names in databases (small letters and digits). */
 export type RunName = { readonly id: string; readonly short: string; readonly began: Date }
 
-/** What a runbook's functions are given. `doing` serves looks. */
-export type At<O extends Options> = {
+/** What a runbook's functions are given. `doing` serves looks; `use` is what the runbook said it uses. */
+export type At<O extends Options, U = unknown> = {
+  readonly use: U
   readonly site: DataSite
   readonly stack: StackInUse
   readonly options: Values<O>
@@ -51,7 +52,7 @@ export type End = {
 export type Results = { get(step: string): Json /** Whether a tidy step failed. */; warned(step: string): boolean }
 
 /** One procedure. Without `plan` it only looks: no lease, no journal. */
-export type Definition<O extends Options, F> = {
+export type Definition<O extends Options, F, U = unknown> = {
   readonly name: string
   readonly does: string
   /** The lease it takes: `data` for what reads or changes data, `proof` for what only adds proofs, `none` for what only looks. */
@@ -61,22 +62,24 @@ export type Definition<O extends Options, F> = {
   /** What becomes of a run of its kind that died, off a terminal and with --yes: taken back first (its steps only add), or left to a person. */
   readonly unfinished: 'revert' | 'ask'
   readonly options: O
+  /** The words of the procedure, loaded only when there is work: so that --help and a mistyped flag answer at once. */
+  uses?(): Promise<U>
   /** `none`: it only reads the stack file, so no member is built and no secret is needed. */
   readonly members?: 'none'
   /** Of one that only looks: whether those who watch are told what it says in `tells`, or that it could not look. */
   told?(options: Values<O>): boolean
-  inspect(at: At<O>): Promise<F>
-  require?(at: At<O> & { readonly facts: F }): readonly Requirement[]
-  plan?(at: At<O> & { readonly facts: F }): readonly Node[]
+  inspect(at: At<O, U>): Promise<F>
+  require?(at: At<O, U> & { readonly facts: F }): readonly Requirement[]
+  plan?(at: At<O, U> & { readonly facts: F }): readonly Node[]
   /** Options whose meaning moves with time (`latest`), as this plan settled them: a recovery looks again by these. */
-  settled?(at: At<O> & { readonly facts: F }): Readonly<Record<string, Json>>
+  settled?(at: At<O, U> & { readonly facts: F }): Readonly<Record<string, Json>>
   /** Lines shown before the plan. */
-  shows?(at: At<O> & { readonly facts: F }): readonly string[]
+  shows?(at: At<O, U> & { readonly facts: F }): readonly string[]
   /** What stands when everything was taken back: `live data is as it was`. */
-  unchanged?(at: At<O> & { readonly facts: F }): string
+  unchanged?(at: At<O, U> & { readonly facts: F }): string
   /** Lines shown when a gate asks. */
-  gate?(shows: readonly Seen[]): readonly string[]
-  ends(at: At<O> & { readonly facts: F; readonly results: Results }): End | Promise<End>
+  gate?(shows: readonly Seen[], use: U): readonly string[]
+  ends(at: At<O, U> & { readonly facts: F; readonly results: Results }): End | Promise<End>
   /** Verbs besides those of lib/verbs.ts. */
   readonly verbs?: Verbs
 }
@@ -97,7 +100,7 @@ function startedAs(file: string): number {
 const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/runbooks')
 
 /** Declares a runbook and, when its file is the script that was started, runs it. */
-export function runbook<O extends Options, F>(meta: ImportMeta, definition: Definition<O, F>): Definition<O, F> {
+export function runbook<O extends Options, F, U = undefined>(meta: ImportMeta, definition: Definition<O, F, U>): Definition<O, F, U> {
   const at = startedAs(meta.filename)
   if (at <= 0) return definition
   enableCompileCache(COMPILED)

@@ -16,6 +16,8 @@ import type { Watcher } from './show/watcher.ts'
 /** One invocation of a runbook, from the parsed flags to its end. */
 export type Session = {
   readonly definition: Definition<Options, unknown>
+  /** What the runbook uses, loaded. */
+  readonly use: unknown
   readonly given: Readonly<Record<string, From>>
   readonly options: Values<Options> & Common
   readonly argv: readonly string[]
@@ -44,6 +46,7 @@ export function looking(session: Pick<Session, 'abort'>, run: string): Doing {
 /** What a runbook's functions are given. */
 export function atOf(session: Session, run: RunName, options: Values<Options> = session.options): At<Options> {
   return {
+    use: session.use,
     site: session.site,
     stack: session.stack,
     options,

@@ -78,6 +78,7 @@ export async function openSession(
   const subject = `${name}/${environment}`
   return {
     definition,
+    use: await definition.uses?.(),
     given: { ...merged, ...Object.fromEntries(settings.used.map(used => [used.name, { value: used.value, from: used.from }])) },
     options,
     argv,

@@ -11,7 +11,7 @@ export type SourceEntry = {
   readonly make: (name: string, options: never) => Promise<Source>
 }
 
-const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })])
+const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })], "a text, env('NAME') or secret('NAME')")
 const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
 
 /** Every kind of source by the name that stack files and manifests use. */
@@ -38,5 +38,68 @@ export const SOURCES = {
       }),
     paths: [],
     make: async (name, options) => (await import('./mongodb/index.ts')).mongodb(name, options),
+  },
+  postgres: {
+    options: z => {
+      const compose = z.strictObject({
+        project: z.string().min(1).optional(),
+        file: z.string().min(1).optional(),
+        directory: z.string().min(1).optional(),
+      })
+      return z
+        .strictObject({
+          url: hidden(z).optional(),
+          host: text(z).optional(),
+          port: z.number().int().min(1).max(65_535).optional(),
+          user: text(z).optional(),
+          password: hidden(z).optional(),
+          database: text(z),
+          in: z.strictObject({ compose, service: z.string().min(1) }).optional(),
+          scratch: hidden(z).optional(),
+          bin: text(z).optional(),
+          lockWaitMs: z.number().int().min(1).optional(),
+          maintenance: z.string().min(1).optional(),
+        })
+        .refine(
+          ({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined,
+          'needs url, host, or in (a service)',
+        )
+        .refine(
+          ({ url, host, port, user, password }) => !url || !(host || port || user || password),
+          'has url, or host, port, user and password, not both',
+        )
+    },
+    paths: [],
+    make: async (name, options) => (await import('./postgres/index.ts')).postgres(name, options),
+  },
+  redis: {
+    options: z => {
+      const compose = z.strictObject({
+        project: z.string().min(1).optional(),
+        file: z.string().min(1).optional(),
+        directory: z.string().min(1).optional(),
+      })
+      return z
+        .strictObject({
+          url: hidden(z).optional(),
+          host: text(z).optional(),
+          port: z.number().int().min(1).max(65_535).optional(),
+          user: text(z).optional(),
+          password: hidden(z).optional(),
+          in: z.strictObject({ compose, service: z.string().min(1) }).optional(),
+          scratch: hidden(z).optional(),
+          bin: text(z).optional(),
+        })
+        .refine(
+          ({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined,
+          'needs url, host, or in (a service)',
+        )
+        .refine(
+          ({ url, host, port, user, password }) => !url || !(host || port || user || password),
+          'has url, or host, port, user and password, not both',
+        )
+    },
+    paths: [],
+    make: async (name, options) => (await import('./redis/index.ts')).redis(name, options),
   },
 } as const satisfies Readonly<Record<string, SourceEntry>>

@@ -1,6 +1,6 @@
 import { Trouble } from '../../plan/outcome.ts'
 import type { Action, Json, Verb } from '../../plan/plan.ts'
-import { putText } from '../../stores/store.ts'
+import { isLocked, putText } from '../../stores/store.ts'
 import type { Manifest } from '../manifest.ts'
 import { FORMAT, seal } from '../manifest.ts'
 import { type CopyArgs, type ManifestArgs, type ReadBackArgs, type RemoveArgs, removeObjects } from '../sentences.ts'
@@ -23,14 +23,14 @@ export const copy: Verb<CopyArgs, { object: number | null; frames: number | null
   undo: ({ store, folder, object, frames }) => removeObjects(store, folder, [object, frames]),
 }
 
-/** Remove objects of a point that never became a backup. */
+/** Remove objects of a point that never became a backup; one that its store keeps locked stays until its time is over, and stands in no way. */
 export const objectsRemoved: Verb<RemoveArgs, { left: number }, DataSite> = {
   effect: 'write',
   half: 'again',
   async look({ store, folder, files }, site) {
     const heads = await Promise.all(files.map(file => storeOf(site, store).head(`${folder}/${file}`)))
     const unfinished = await storeOf(site, store).leftovers(folder, 0)
-    return { state: { left: heads.filter(head => head !== null).length + unfinished.length }, is: 'settled' }
+    return { state: { left: heads.filter(head => head !== null && !isLocked(head)).length + unfinished.length }, is: 'settled' }
   },
   goal: () => ({ left: 0 }),
   does: ({ store, folder, files }, site) => [
@@ -40,7 +40,10 @@ export const objectsRemoved: Verb<RemoveArgs, { left: number }, DataSite> = {
       async run() {
         // With a manifest it is a backup, and taking backups away is not this verb's business.
         if (await storeOf(site, store).head(`${folder}/manifest.json`)) throw new Trouble(5, `${folder} has a manifest by now; its objects stay`)
-        for (const file of files) await storeOf(site, store).remove(`${folder}/${file}`)
+        for (const file of files) {
+          const path = `${folder}/${file}`
+          if (!isLocked(await storeOf(site, store).head(path))) await storeOf(site, store).remove(path)
+        }
         await clearUnfinished(site, store, folder)
         return undefined
       },

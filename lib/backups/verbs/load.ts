@@ -16,9 +16,12 @@ export const examined: Verb<ExamineArgs, { good: boolean; finding: string | null
   half: 'again',
   async look(point, site, doing) {
     const began = performance.now()
-    const finding = await examine(point, site, doing).catch(error => {
+    const finding = await examine(point, site, doing).catch(async error => {
       doing.signal.throwIfAborted()
-      if (error instanceof StoreError && error.fault === 'missing') return `${point.part}: ${described(point).object} or its index is missing`
+      const gone = error instanceof StoreError && error.fault === 'missing'
+      if (gone && !(await storeOf(site, point.store).head(`${point.folder}/manifest.json`)))
+        throw new Trouble(3, `${point.id} was let go of meanwhile`)
+      if (gone) return `${point.part}: ${described(point).object} or its index is missing`
       // Not being able to look is no verdict on the bytes.
       if (!(error instanceof Trouble) || error.exit !== 7) throw error
       return `${point.part}: ${error.message}`

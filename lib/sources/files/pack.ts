@@ -1,5 +1,6 @@
 import type { Pack } from 'tar-stream'
 import type { Doing } from '../../plan/plan.ts'
+import { drained } from './drained.ts'
 import { reading, unreadable } from './read.ts'
 import { secondsOf, summed, type Tally } from './tally.ts'
 import { type Found, walk } from './walk.ts'
@@ -82,8 +83,7 @@ async function pour(bytes: AsyncIterable<Buffer>, into: Sink): Promise<void> {
   for await (const chunk of bytes) {
     if (into.destroyed) break
     if (into.write(chunk)) continue
-    const drained = new Promise<void>(resolve => into.once('drain', () => resolve()))
-    await Promise.race([drained, ended])
+    await drained(into)
   }
   into.end(null)
   await ended

@@ -1,6 +1,7 @@
 import type { Extract, Header } from 'tar-stream'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
+import { drained } from './drained.ts'
 import { Frames } from './frames.ts'
 import { partsOf, shown } from './names.ts'
 import { summed, type Tally } from './tally.ts'
@@ -61,12 +62,11 @@ function broken({ error }: { readonly error: unknown }): unknown {
 
 async function pump(bytes: AsyncIterable<Buffer>, archive: Extract, doing: Doing): Promise<void> {
   const frames = new Frames()
-  const gone = new Promise<void>(resolve => archive.once('close', () => resolve()))
   for await (const chunk of bytes) {
     doing.signal.throwIfAborted()
     frames.see(chunk)
     if (archive.destroyed) return
-    if (!archive.write(chunk)) await Promise.race([new Promise<void>(resolve => archive.once('drain', () => resolve())), gone])
+    if (!archive.write(chunk)) await drained(archive)
   }
   frames.end()
   archive.end(null)

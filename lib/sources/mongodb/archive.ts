@@ -90,8 +90,9 @@ export class ArchiveReader {
     })
   }
 
+  /** Keeps a copy: the chunk's own memory may be let go of once it was read. */
   #hold(bytes: Buffer): void {
-    this.#held.push(bytes)
+    this.#held.push(Buffer.from(bytes))
     this.#heldBytes += bytes.length
   }
 

@@ -79,7 +79,8 @@ function command(site: Site, uri: typeof site.uri, database: string, excluded: r
 
 async function* archiveOf(command: Command, doing: Doing): AsyncGenerator<Buffer> {
   try {
-    yield* stdoutOf(command, doing)
+    // Nobody keeps a chunk: the parser and the frames both copy what they need.
+    yield* stdoutOf(command, doing, { lend: true })
   } catch (error) {
     throw toolTrouble(error)
   }

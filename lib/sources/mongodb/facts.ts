@@ -40,14 +40,21 @@ async function liveFacts(client: MongoClient, site: Site): Promise<Live> {
   return { state: 'answers', sizeBytes: Number(dataSize), counts, ...(newest ? { newest: newest.toISOString() } : {}) }
 }
 
-/** When the newest document was made, where the last `_id` is an ObjectId, which begins with its time. */
+/** A server that cannot answer this from its index would sort everything: the newest time is not worth that. */
+const NEWEST_MS = 2_000
+
+/** When the newest document was made, where the last `_id` is an ObjectId, which begins with its time; unknown when the server takes too long to say. */
 async function newestOf(db: Db, name: string): Promise<Date | undefined> {
   const [last] = await db
     .collection(name)
-    .find({}, { projection: { _id: 1 } })
+    .find({}, { projection: { _id: 1 }, timeoutMS: NEWEST_MS })
     .sort({ _id: -1 })
     .limit(1)
     .toArray()
+    .catch(error => {
+      if (error instanceof Error && error.name === 'MongoOperationTimeoutError') return []
+      throw error
+    })
   return (last?._id as { getTimestamp?(): Date } | undefined)?.getTimestamp?.()
 }
 
