@@ -1,6 +1,3 @@
-import { catalogue } from '../lib/backups/catalogue.ts'
-import { listLines, listResult, stale } from '../lib/backups/listing.ts'
-import { firstStore, folderOf } from '../lib/backups/site.ts'
 import { store } from '../lib/run/data-options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
@@ -12,19 +9,21 @@ export default runbook(import.meta, {
   unfinished: 'ask',
   options: { store: store() },
 
-  inspect: ({ site, doing }) => catalogue(firstStore(site), folderOf(site), doing),
+  uses: () => import('../lib/run/words.ts'),
 
-  ends: ({ site, facts }) => {
+  inspect: ({ use, site, doing }) => use.catalogue(use.firstStore(site), use.folderOf(site), doing),
+
+  ends: ({ use, site, facts }) => {
     const sound = facts.points.filter(point => point.status !== 'CORRUPT' && point.status !== 'INCOMPLETE')
     const corrupt = facts.points.filter(point => point.status === 'CORRUPT')
-    const old = stale(facts.points, site.dataLossMs)
+    const old = use.stale(facts.points, site.dataLossMs)
     return {
       exit: corrupt.length > 0 ? 7 : 0,
-      says: `${sound.length} ${sound.length === 1 ? 'backup' : 'backups'} at ${firstStore(site).where}`,
+      says: `${sound.length} ${sound.length === 1 ? 'backup' : 'backups'} at ${use.firstStore(site).where}`,
       ...(corrupt.length > 0 ? { why: corrupt.map(point => `${point.id}: ${point.because}`).join('\n') } : {}),
       warnings: [...(old ? [old] : []), ...facts.strays.map(path => `${path} belongs to no backup`)],
-      summary: listLines(facts.points, site.timezone),
-      result: listResult(facts.points),
+      summary: use.listLines(facts.points, site.timezone),
+      result: use.listResult(facts.points),
     }
   },
 })

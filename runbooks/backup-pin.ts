@@ -1,7 +1,3 @@
-import { catalogue } from '../lib/backups/catalogue.ts'
-import { pointName } from '../lib/backups/listing.ts'
-import { pinChoices, pinPlan, standsIn, thePoint } from '../lib/backups/pinning.ts'
-import { firstStore, folderOf } from '../lib/backups/site.ts'
 import { flag, text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
@@ -12,19 +8,27 @@ export default runbook(import.meta, {
   unfinished: 'revert',
 
   options: {
-    backup: text({ ask: 'Which backup?', help: 'id, or its beginning', shows: 'id', needed: true, choices: pinChoices }),
+    backup: text({
+      ask: 'Which backup?',
+      help: 'id, or its beginning',
+      shows: 'id',
+      needed: true,
+      choices: at => import('../lib/run/words.ts').then(words => words.pinChoices(at)),
+    }),
     unpin: flag({ help: 'let it be pruned again' }),
   },
 
-  async inspect({ site, options, doing }) {
-    const { points } = await catalogue(firstStore(site), folderOf(site), doing)
-    const point = thePoint(points, options.backup as string)
-    return { point, stores: await standsIn(site, point.id) }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, doing }) {
+    const { points } = await use.catalogue(use.firstStore(site), use.folderOf(site), doing)
+    const point = use.thePoint(points, options.backup as string)
+    return { point, stores: await use.standsIn(site, point.id) }
   },
 
-  shows: ({ site, facts }) => [pointName(facts.point, site.timezone), ''],
+  shows: ({ use, site, facts }) => [use.pointName(facts.point, site.timezone), ''],
 
-  plan: ({ site, facts, options, run }) => pinPlan(site, facts.point, facts.stores.holding, run.id, !options.unpin),
+  plan: ({ use, site, facts, options, run }) => use.pinPlan(site, facts.point, facts.stores.holding, run.id, !options.unpin),
 
   unchanged: ({ facts }) => `${facts.point.id} is as it was`,
 

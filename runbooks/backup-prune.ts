@@ -1,7 +1,4 @@
-import { agingOf, bytesOf, decisionsResult, type Pruned, prunePlan, removals } from '../lib/backups/prune.ts'
-import { keepInWords } from '../lib/backups/retention.ts'
-import { firstStore, folderOf } from '../lib/backups/site.ts'
-import { plural, size } from '../lib/plan/durations.ts'
+import type { Pruned } from '../lib/backups/prune.ts'
 import { typed } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 import { retentionTable } from '../lib/run/show/retention.ts'
@@ -18,11 +15,13 @@ export default runbook(import.meta, {
     shrunk: typed('SHRUNK', { help: 'go on although the newest backup is less than half of what is usual' }),
   },
 
-  async inspect({ site, run, doing }) {
-    return { keep: site.keep, agings: site.keep ? await agingOf(site, site.keep, { nowMs: run.began.getTime() }, doing) : [] }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, run, doing }) {
+    return { keep: site.keep, agings: site.keep ? await use.agingOf(site, site.keep, { nowMs: run.began.getTime() }, doing) : [] }
   },
 
-  require: ({ site, facts, options }) => {
+  require: ({ use, site, facts, options }) => {
     const [first] = facts.agings
     const shrunk = facts.agings.flatMap(aging => (aging.decisions.every(({ keep }) => keep) ? [] : aging.shrunk))
     return [
@@ -40,8 +39,8 @@ export default runbook(import.meta, {
       ...facts.agings.map(({ store, where, doubts }) => ({
         title: `${store}: the listing and the clock can be trusted`,
         holds: doubts.length === 0,
-        because: `Nothing is let go of at ${where}/${folderOf(site)}: ${doubts.join('; ')}`,
-        mend: `look at ${where}/${folderOf(site)}, and mend or move away what does not belong there`,
+        because: `Nothing is let go of at ${where}/${use.folderOf(site)}: ${doubts.join('; ')}`,
+        mend: `look at ${where}/${use.folderOf(site)}, and mend or move away what does not belong there`,
       })),
       {
         title: 'the newest backup is of the usual size',
@@ -52,18 +51,18 @@ export default runbook(import.meta, {
     ]
   },
 
-  shows: ({ site, facts, run }) => [
-    `Kept is ${keepInWords(facts.keep ?? {})}; times are ${site.timezone}.`,
+  shows: ({ use, site, facts, run }) => [
+    `Kept is ${use.keepInWords(facts.keep ?? {})}; times are ${site.timezone}.`,
     '',
     ...retentionTable(facts.agings, run.began.getTime(), widthOf(process.stderr)),
   ],
 
-  plan: ({ site, facts }) => prunePlan(site, facts.agings),
+  plan: ({ use, site, facts }) => use.prunePlan(site, facts.agings),
 
   unchanged: () => 'what was not let go of yet stands as it was',
 
-  ends: ({ site, facts, results }) => {
-    const steps = facts.agings.flatMap(aging => removals(site, aging))
+  ends: ({ use, site, facts, results }) => {
+    const steps = facts.agings.flatMap(aging => use.removals(site, aging))
     const gave = steps.map(args => ({ ...args, ...(results.get(`prune/${args.id} in ${args.store}`) as Pruned | null) }))
     const gone = gave.filter(({ left, refused }) => left === 0 && refused === null)
     const bytes = gone.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
@@ -71,13 +70,13 @@ export default runbook(import.meta, {
     const kept = facts.agings.flatMap(aging => aging.decisions).filter(({ keep }) => keep)
     return {
       ...(failed.length > 0 ? { exit: 7 as const, word: 'PARTLY', why: failed.map(({ store, failed }) => `${store}: ${failed}`).join('\n') } : {}),
-      says: `${plural(gone.length, 'backup')} let go of, ${size(bytes)}; ${kept.length} kept at ${firstStore(site).where}${site.stores.size > 1 ? ' and other stores' : ''}`,
+      says: `${use.plural(gone.length, 'backup')} let go of, ${use.size(bytes)}; ${kept.length} kept at ${use.firstStore(site).where}${site.stores.size > 1 ? ' and other stores' : ''}`,
       warnings: gave.flatMap(({ id, store, refused }) => (refused ? [`${id} stays in ${store}: ${refused}`] : [])),
       result: {
         removed: gone.map(({ id, store, bytes = 0 }) => ({ backup: id, store, bytes })),
         refused: gave.flatMap(({ id, store, refused }) => (refused ? [{ backup: id, store, because: refused }] : [])),
-        stores: decisionsResult(facts.agings),
-        kept: kept.reduce((sum, { point }) => sum + bytesOf(point), 0),
+        stores: use.decisionsResult(facts.agings),
+        kept: kept.reduce((sum, { point }) => sum + use.bytesOf(point), 0),
       },
     }
   },

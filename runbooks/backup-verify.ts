@@ -1,6 +1,3 @@
-import { choose } from '../lib/backups/choose.ts'
-import { lookAt } from '../lib/backups/facts.ts'
-import { verdictsOf, verifyPoints } from '../lib/backups/verify.ts'
 import { store } from '../lib/run/data-options.ts'
 import { text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
@@ -18,8 +15,10 @@ export default runbook(import.meta, {
     store: store(),
   },
 
-  async inspect({ site, options, doing }) {
-    const { points } = await lookAt(site, doing)
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, doing }) {
+    const { points } = await use.lookAt(site, doing)
     const known = points.filter(point => point.manifest !== null)
     const broken = points.filter(point => point.manifest === null && point.status !== 'INCOMPLETE')
     if (options.backup === 'all') return { chosen: known, broken }
@@ -28,7 +27,10 @@ export default runbook(import.meta, {
         ? known.slice(-1)
         : known.filter(point => point.id.startsWith(options.backup as string))
     // What has no readable manifest is refused with the reason, in the words of every other runbook.
-    return { chosen: wanted.length === 1 || points.length === 0 ? wanted : [choose(points, { backup: options.backup }, site.timezone)], broken: [] }
+    return {
+      chosen: wanted.length === 1 || points.length === 0 ? wanted : [use.choose(points, { backup: options.backup }, site.timezone)],
+      broken: [],
+    }
   },
 
   require: ({ facts, site }) => [
@@ -40,12 +42,15 @@ export default runbook(import.meta, {
     },
   ],
 
-  plan: ({ site, facts, run }) => verifyPoints(site, facts.chosen, run.id),
+  plan: ({ use, site, facts, run }) => use.verifyPoints(site, facts.chosen, run.id),
 
   unchanged: () => 'nothing was found out',
 
-  ends: ({ facts, results }) => {
-    const verdicts = [...verdictsOf(facts.chosen, results), ...facts.broken.map(point => ({ id: point.id, findings: [point.because ?? 'damaged'] }))]
+  ends: ({ use, facts, results }) => {
+    const verdicts = [
+      ...use.verdictsOf(facts.chosen, results),
+      ...facts.broken.map(point => ({ id: point.id, findings: [point.because ?? 'damaged'] })),
+    ]
     const bad = verdicts.filter(verdict => verdict.findings.length > 0)
     const result = verdicts.map(({ id, findings }) => ({ backup: id, good: findings.length === 0, findings }))
     if (bad.length === 0)

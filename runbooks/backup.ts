@@ -1,9 +1,4 @@
-import { backUp, clearDeadUploads, pointOf } from '../lib/backups/back-up.ts'
-import { answering, hasRoom, hasTools, lookAt, notEmpty, shrunk, writable } from '../lib/backups/facts.ts'
-import { type Copied, itemsIn } from '../lib/backups/point.ts'
-import { letGoOfOld, oldWarnings, worthCopying } from '../lib/backups/prune.ts'
-import { copyAround, gapsOf, storesWith } from '../lib/backups/stores.ts'
-import { count, size } from '../lib/plan/durations.ts'
+import type { Copied } from '../lib/backups/point.ts'
 import { parts } from '../lib/run/data-options.ts'
 import { flag, text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
@@ -20,32 +15,34 @@ export default runbook(import.meta, {
     pin: flag({ help: 'never prune it' }),
   },
 
-  async inspect({ site, options, run, doing }) {
-    const look = await lookAt(site, doing, options.part)
-    return { ...look, gaps: worthCopying(site, look.points, await gapsOf(site, look.points), run.began.getTime()) }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, run, doing }) {
+    const look = await use.lookAt(site, doing, options.part)
+    return { ...look, gaps: use.worthCopying(site, look.points, await use.gapsOf(site, look.points), run.began.getTime()) }
   },
 
-  require: ({ facts }) => [
-    ...facts.parts.flatMap(part => [...hasTools(part), answering(part), notEmpty(part)]),
+  require: ({ use, facts }) => [
+    ...facts.parts.flatMap(part => [...use.hasTools(part), use.answering(part), use.notEmpty(part)]),
     // Only the first store must be fit: a further one that is down must not keep the backup from being made.
-    ...facts.stores.slice(0, 1).flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)]),
+    ...facts.stores.slice(0, 1).flatMap(store => [...use.writable(store), use.hasRoom(store, facts.parts, facts.points)]),
   ],
 
-  plan: ({ site, facts, options, run }) => [
-    ...backUp({ site, parts: facts.parts, points: facts.points, run: run.id, label: options.label, pinned: options.pin }),
-    ...copyAround(site, run.id, facts.gaps),
-    clearDeadUploads(site),
-    ...letGoOfOld(site, pointOf(site, run.id).id),
+  plan: ({ use, site, facts, options, run }) => [
+    ...use.backUp({ site, parts: facts.parts, points: facts.points, run: run.id, label: options.label, pinned: options.pin }),
+    ...use.copyAround(site, run.id, facts.gaps),
+    use.clearDeadUploads(site),
+    ...use.letGoOfOld(site, use.pointOf(site, run.id).id),
   ],
 
   unchanged: ({ facts }) => `no new backup; the newest is ${facts.points.findLast(point => point.manifest)?.id ?? 'none at all'}`,
 
-  ends: ({ site, facts, results, run }) => {
+  ends: ({ use, site, facts, results, run }) => {
     const copies = facts.parts.flatMap(part => (results.get(`read-back/${part.name}`) as unknown as Copied | null) ?? [])
-    const point = pointOf(site, run.id)
+    const point = use.pointOf(site, run.id)
     const stored = copies.reduce((sum, copied) => sum + copied.stored.bytes, 0)
-    const items = copies.reduce((sum, copied) => sum + itemsIn(copied.content), 0)
-    const holding = storesWith(site, point.id, results)
+    const items = copies.reduce((sum, copied) => sum + use.itemsIn(copied.content), 0)
+    const holding = use.storesWith(site, point.id, results)
     const all = holding.length === site.stores.size
     const where = site.stores.size > 1 ? ` in ${holding.length} of ${site.stores.size} stores` : ''
     return {
@@ -56,9 +53,9 @@ export default runbook(import.meta, {
             word: 'PARTLY',
             why: `it is not in ${[...site.stores.keys()].filter(name => !holding.includes(name)).join(', ')}; the next backup tries again`,
           }),
-      says: `backup ${point.id}, ${count(items)} items in ${size(stored)}${where}, read back and equal`,
-      tells: shrunk(facts.parts, facts.points).length > 0 ? ['shrunk' as const] : [],
-      warnings: [...shrunk(facts.parts, facts.points), ...copies.flatMap(copied => copied.content.warnings), ...oldWarnings(results)],
+      says: `backup ${point.id}, ${use.count(items)} items in ${use.size(stored)}${where}, read back and equal`,
+      tells: use.shrunk(facts.parts, facts.points).length > 0 ? ['shrunk' as const] : [],
+      warnings: [...use.shrunk(facts.parts, facts.points), ...copies.flatMap(copied => copied.content.warnings), ...use.oldWarnings(results)],
       result: {
         backup: point.id,
         store: site.stores.get(point.store)?.where ?? point.store,

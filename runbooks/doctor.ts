@@ -1,6 +1,3 @@
-import { usable } from '../lib/backups/choose.ts'
-import { channelRight, clockRight, freshEnough, lockRight, runtimeRight } from '../lib/backups/doctor.ts'
-import { answering, hasRoom, hasTools, lookAt, notEmpty, shrunk, writable } from '../lib/backups/facts.ts'
 import { flag } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
@@ -18,18 +15,25 @@ export default runbook(import.meta, {
 
   told: options => options.notifyStale,
 
-  async inspect({ site, options, doing, tryChannels }) {
-    return { ...(await lookAt(site, doing)), told: options.notify ? await tryChannels() : undefined }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, doing, tryChannels }) {
+    return { ...(await use.lookAt(site, doing)), told: options.notify ? await tryChannels() : undefined }
   },
 
-  ends: ({ facts, site }) => {
-    const fresh = freshEnough(usable(facts.points), site)
+  ends: ({ use, facts, site }) => {
+    const fresh = use.freshEnough(use.usable(facts.points), site)
     const checks = [
-      runtimeRight(),
-      ...facts.parts.flatMap(part => [...hasTools(part), answering(part), ...(part.state === 'answers' ? [notEmpty(part)] : [])]),
-      ...facts.stores.flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points), clockRight(store), lockRight(store)]),
+      use.runtimeRight(),
+      ...facts.parts.flatMap(part => [...use.hasTools(part), use.answering(part), ...(part.state === 'answers' ? [use.notEmpty(part)] : [])]),
+      ...facts.stores.flatMap(store => [
+        ...use.writable(store),
+        use.hasRoom(store, facts.parts, facts.points),
+        use.clockRight(store),
+        use.lockRight(store),
+      ]),
       fresh,
-      ...(facts.told ? channelRight(facts.told) : []),
+      ...(facts.told ? use.channelRight(facts.told) : []),
     ]
     const bad = checks.filter(check => !check.holds)
     const blind = facts.parts.some(part => part.state === 'unreachable') || facts.stores.some(store => store.state === 'unreachable')
@@ -39,7 +43,7 @@ export default runbook(import.meta, {
       exit: bad.length === 0 ? 0 : blind ? 8 : 7,
       says: bad.length === 0 ? `${checks.length} of ${checks.length} checks hold` : `${bad.length} of ${checks.length} checks do not hold`,
       ...(bad.length > 0 ? { why: bad.map(check => check.because).join('\n'), next: bad.flatMap(check => check.mend ?? []) } : {}),
-      warnings: shrunk(facts.parts, facts.points),
+      warnings: use.shrunk(facts.parts, facts.points),
       summary: checks.map(check => `${check.holds ? '✔' : '✖'} ${check.title}`),
       result: checks.map(({ title, holds, because, mend }) => ({ title, holds, because: holds ? null : because, mend: mend ?? null })),
     }

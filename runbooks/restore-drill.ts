@@ -1,9 +1,3 @@
-import { choose, pointChoices } from '../lib/backups/choose.ts'
-import { drillPlan } from '../lib/backups/drill.ts'
-import { hasTools, lookAt } from '../lib/backups/facts.ts'
-import { pointPhrase } from '../lib/backups/listing.ts'
-import { decryptable } from '../lib/backups/restore-facts.ts'
-import { spent } from '../lib/plan/durations.ts'
 import { identity, store } from '../lib/run/data-options.ts'
 import { text } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
@@ -20,37 +14,39 @@ export default runbook(import.meta, {
       ask: 'Which backup?',
       help: 'id or latest',
       shows: 'id|latest',
-      choices: pointChoices,
+      choices: at => import('../lib/run/words.ts').then(words => words.pointChoices(at)),
     }),
     identity: identity(),
     store: store(),
   },
 
-  async inspect({ site, options, doing }) {
-    const look = await lookAt(site, doing)
-    return { ...look, point: choose(look.points, { backup: options.backup }, site.timezone) }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, doing }) {
+    const look = await use.lookAt(site, doing)
+    return { ...look, point: use.choose(look.points, { backup: options.backup }, site.timezone) }
   },
 
-  require: ({ facts, site }) => [
-    ...facts.parts.filter(part => part.name in (facts.point.manifest?.parts ?? {})).flatMap(part => hasTools(part)),
-    decryptable(site, facts.point),
+  require: ({ use, facts, site }) => [
+    ...facts.parts.filter(part => part.name in (facts.point.manifest?.parts ?? {})).flatMap(part => use.hasTools(part)),
+    use.decryptable(site, facts.point),
   ],
 
-  shows: ({ facts, site }) => [`Drill of ${pointPhrase(facts.point, site.timezone)}. Live data is not touched.`, ''],
+  shows: ({ use, facts, site }) => [`Drill of ${use.pointPhrase(facts.point, site.timezone)}. Live data is not touched.`, ''],
 
-  plan: ({ site, facts, run }) => drillPlan(site, facts.point, run),
+  plan: ({ use, site, facts, run }) => use.drillPlan(site, facts.point, run),
 
   settled: ({ facts }) => ({ backup: facts.point.id }),
 
   unchanged: () => 'live data was not touched; nothing was certified',
 
-  ends: ({ facts, results, site }) => {
+  ends: ({ use, facts, results, site }) => {
     const stamp = results.get(`stamp/${facts.point.id}`) as { good?: boolean; tookMs?: number; findings?: readonly string[] } | null
     const result = { backup: facts.point.id, good: stamp?.good ?? false, recoveryMs: stamp?.tookMs ?? null, findings: stamp?.findings ?? [] }
     if (stamp?.good)
       return {
         word: 'CERTIFIED',
-        says: `${facts.point.id}, restored and equal in ${spent(stamp.tookMs ?? 0)}`,
+        says: `${facts.point.id}, restored and equal in ${use.spent(stamp.tookMs ?? 0)}`,
         result,
         next: [`npx zx runbooks/backup-list.ts --stack=${site.stack} --environment=${site.environment}`],
       }

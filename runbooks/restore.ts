@@ -1,13 +1,7 @@
-import { choose, pointChoices } from '../lib/backups/choose.ts'
-import { hasRoom, hasTools, lookAt, writable } from '../lib/backups/facts.ts'
-import { pointPhrase, when } from '../lib/backups/listing.ts'
-import { gateLines, gateRows, lossRows, lossSentence, restorePlan, undoPlan } from '../lib/backups/restore.ts'
-import { decryptable, oldRemains, partsOf, presentKnown, type RestoreFacts, undoable, writersOut } from '../lib/backups/restore-facts.ts'
-import { spent } from '../lib/plan/durations.ts'
+import type { RestoreFacts } from '../lib/backups/restore-facts.ts'
 import { identity, parts, store } from '../lib/run/data-options.ts'
 import { text, typed } from '../lib/run/options.ts'
 import { runbook } from '../lib/run/runbook.ts'
-import { lossTable } from '../lib/run/show/loss.ts'
 
 const INSTEAD = ['date', 'at', 'undo'] as const
 
@@ -24,7 +18,7 @@ export default runbook(import.meta, {
       shows: 'id|latest',
       unless: INSTEAD,
       needed: true,
-      choices: pointChoices,
+      choices: at => import('../lib/run/words.ts').then(words => words.pointChoices(at)),
     }),
     date: text({ help: 'the newest begun that day in the time zone of the stack', shows: '2025-12-07' }),
     at: text({ help: 'the newest begun until that moment', shows: 'ISO 8601' }),
@@ -36,36 +30,38 @@ export default runbook(import.meta, {
     undo: text({ help: 'take a finished restore back', shows: 'run' }),
   },
 
-  async inspect({ site, options, doing }): Promise<RestoreFacts> {
-    if (options.undo !== undefined) return { kind: 'undo', ...(await undoable(site, options.undo, doing)) }
-    const look = await lookAt(site, doing, options.part)
-    const point = choose(look.points, options, site.timezone)
-    return { kind: 'restore', ...look, point, names: partsOf(point, options.part), old: await oldRemains(site, doing) }
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, doing }): Promise<RestoreFacts> {
+    if (options.undo !== undefined) return { kind: 'undo', ...(await use.undoable(site, options.undo, doing)) }
+    const look = await use.lookAt(site, doing, options.part)
+    const point = use.choose(look.points, options, site.timezone)
+    return { kind: 'restore', ...look, point, names: use.partsOf(point, options.part), old: await use.oldRemains(site, doing) }
   },
 
-  require: ({ site, facts, options }) =>
+  require: ({ use, site, facts, options }) =>
     facts.kind === 'undo'
-      ? [writersOut(site, Object.keys(facts.record.parts), options.writersStopped)]
+      ? [use.writersOut(site, Object.keys(facts.record.parts), options.writersStopped)]
       : [
-          ...facts.parts.flatMap(part => hasTools(part)),
+          ...facts.parts.flatMap(part => use.hasTools(part)),
           ...(options.skipSafetyBackup
             ? []
-            : facts.stores.slice(0, 1).flatMap(store => [...writable(store), hasRoom(store, facts.parts, facts.points)])),
-          ...facts.parts.map(part => presentKnown(part, options.skipSafetyBackup)),
-          writersOut(site, facts.names, options.writersStopped),
-          decryptable(site, facts.point),
+            : facts.stores.slice(0, 1).flatMap(store => [...use.writable(store), use.hasRoom(store, facts.parts, facts.points)])),
+          ...facts.parts.map(part => use.presentKnown(part, options.skipSafetyBackup)),
+          use.writersOut(site, facts.names, options.writersStopped),
+          use.decryptable(site, facts.point),
         ],
 
-  shows: ({ site, facts }) =>
+  shows: ({ use, site, facts }) =>
     facts.kind === 'undo'
       ? [`Take back ${facts.record.run}: what it set aside becomes live again; what it restored stays beside for a week.`, '']
       : [
-          `Restore ${pointPhrase(facts.point, site.timezone)}`,
+          `Restore ${use.pointPhrase(facts.point, site.timezone)}`,
           '',
-          ...lossTable(lossRows(facts, facts.point, facts.names)),
-          lossSentence(
-            spent(Date.now() - Date.parse(facts.point.manifest?.begun ?? '')),
-            lossRows(facts, facts.point, facts.names).reduce((sum, row) => sum + row.lost, 0),
+          ...use.lossTable(use.lossRows(facts, facts.point, facts.names)),
+          use.lossSentence(
+            use.spent(Date.now() - Date.parse(facts.point.manifest?.begun ?? '')),
+            use.lossRows(facts, facts.point, facts.names).reduce((sum, row) => sum + row.lost, 0),
             facts.parts.every(part => part.state === 'answers' || part.state === 'missing'),
           ),
           ...facts.parts
@@ -74,18 +70,18 @@ export default runbook(import.meta, {
           '',
         ],
 
-  plan: ({ site, facts, options, run }) =>
+  plan: ({ use, site, facts, options, run }) =>
     facts.kind === 'undo'
-      ? undoPlan(site, facts.record, run.short)
-      : restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
+      ? use.undoPlan(site, facts.record, run.short)
+      : use.restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
 
   settled: ({ facts }) => (facts.kind === 'undo' ? { undo: facts.record.run } : { backup: facts.point.id, date: null, at: null }),
 
-  gate: shows => [...(gateRows(shows).length > 0 ? lossTable(gateRows(shows)) : []), ...gateLines(shows)],
+  gate: (shows, use) => [...(use.gateRows(shows).length > 0 ? use.lossTable(use.gateRows(shows)) : []), ...use.gateLines(shows)],
 
   unchanged: ({ facts }) => (facts.kind === 'undo' ? 'the restore still stands' : 'live data is as it was'),
 
-  ends: ({ site, facts, run }) => {
+  ends: ({ use, site, facts, run }) => {
     const again = `npx zx runbooks/restore.ts --stack=${site.stack} --environment=${site.environment}`
     if (facts.kind === 'undo') {
       const stay = Object.entries(facts.record.parts).flatMap(([part, { hadLive }]) => (hadLive ? [] : [part]))
@@ -95,7 +91,7 @@ export default runbook(import.meta, {
     const hadLive = facts.parts.some(part => facts.names.includes(part.name) && part.state !== 'missing')
     return {
       word: 'RESTORED',
-      says: `${facts.names.join(' and ')} as of ${when(facts.point.manifest?.begun ?? '', site.timezone)} (${facts.point.id})`,
+      says: `${facts.names.join(' and ')} as of ${use.when(facts.point.manifest?.begun ?? '', site.timezone)} (${facts.point.id})`,
       result: { backup: facts.point.id, parts: facts.names, undo: hadLive ? run.id : null },
       next: hadLive ? [`${again} --undo=${run.id}   # takes it back, for a week`] : [],
     }

@@ -1,5 +1,6 @@
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
+import { pooled } from '../plan/pool.ts'
 import { type Listed, type Store, StoreError, text } from '../stores/store.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { lastPin } from './pins.ts'
@@ -87,15 +88,7 @@ export async function catalogue(store: Store, folder: string, doing: Doing): Pro
     else strays.push(object.path)
   }
   const todo = [...byPoint.entries()].sort(([a], [b]) => (a < b ? -1 : 1))
-  const points: Point[] = new Array(todo.length)
-  let next = 0
-  const worker = async () => {
-    for (let i = next++; i < todo.length; i = next++) {
-      const [id, objects] = todo[i] as [string, Listed[]]
-      points[i] = await readPoint(store, `${folder}/${id}`, id, objects, doing)
-    }
-  }
-  await Promise.all(Array.from({ length: READERS }, worker))
+  const points = await pooled(todo, READERS, ([id, objects]) => readPoint(store, `${folder}/${id}`, id, objects, doing))
   return { points, strays }
 }
 

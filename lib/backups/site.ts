@@ -16,6 +16,8 @@ export interface DataSite {
   readonly timezone: string
   readonly parts: ReadonlyMap<string, Source>
   readonly stores: ReadonlyMap<string, Store>
+  /** The store that keeps leases and open runs; the same for everybody, whichever store is read from. */
+  readonly keeper: string
   /** Whether a backup must reach all stores or any of them to count as done. */
   readonly policy: 'all' | 'any'
   readonly writers?: Writers

@@ -48,13 +48,17 @@ export function storesWith(site: DataSite, id: string, results: { get(step: stri
   return [first, ...others.filter(to => !results.warned(`replicate/${id} in ${to}`))]
 }
 
-/** With the policy `any`, a first store that cannot be reached gives its place to the next that can; the shared state then lives there. */
+/** A first store that cannot be reached gives its place, and the keeping of leases, to the next that can: where any store will do, and where another is read from. */
 export async function reachableFirst(site: DataSite, doing: Doing): Promise<DataSite> {
-  if (site.policy !== 'any' || site.stores.size < 2) return site
   const all = [...site.stores.values()]
+  const elsewhere = all[0]?.name !== site.keeper
+  const keeper = site.stores.get(site.keeper)
+  if (!keeper || all.length < 2 || (site.policy !== 'any' && !elsewhere)) return site
+  if ((await keeper.facts(doing)).state !== 'unreachable') return site
   for (const store of all) {
-    if ((await store.facts(doing)).state === 'unreachable') continue
-    return { ...site, stores: new Map([store, ...all.filter(other => other !== store)].map(one => [one.name, one])) }
+    if (store === keeper || (await store.facts(doing)).state === 'unreachable') continue
+    const stores = elsewhere ? all : [store, ...all.filter(other => other !== store)]
+    return { ...site, keeper: store.name, stores: new Map(stores.map(one => [one.name, one])) }
   }
   return site
 }

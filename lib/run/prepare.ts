@@ -3,6 +3,7 @@ import type { DataSite } from '../backups/site.ts'
 import { hasLater, identity, planHash, settled, stepsOf } from '../plan/nodes.ts'
 import { type Exit, Trouble } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Step } from '../plan/plan.ts'
+import { pooled } from '../plan/pool.ts'
 import { type Verbs, verbOf } from './context.ts'
 import type { Options, Values } from './options.ts'
 import type { At, Definition, Requirement, RunName } from './runbook.ts'
@@ -36,9 +37,12 @@ function unique(nodes: readonly Node[]): void {
   if (twice) throw new Trouble(1, `The plan has two steps named ${twice}`)
 }
 
+/** Steps looked at once while planning; a store or a server is asked by each. */
+const LOOKERS = 16
+
 async function looks(nodes: readonly Node[], verbs: Verbs, site: DataSite, doing: Doing): Promise<Map<string, Json>> {
   const lookable = stepsOf(nodes).filter(step => verbOf({ verbs }, step.change.verb).does && !hasLater(step.change.args))
-  const seen = lookable.map(async (step): Promise<[string, Json][]> => {
+  const look = async (step: Step): Promise<[string, Json][]> => {
     try {
       return [[step.id, (await verbOf({ verbs }, step.change.verb).look(step.change.args, site, doing)).state]]
     } catch (error) {
@@ -46,8 +50,8 @@ async function looks(nodes: readonly Node[], verbs: Verbs, site: DataSite, doing
       if (step.role === 'tidy') return []
       throw error
     }
-  })
-  return new Map((await Promise.all(seen)).flat())
+  }
+  return new Map((await pooled(lookable, LOOKERS, look)).flat())
 }
 
 /** What is different between the plan that was confirmed and the one made now, as lines; empty when nothing is. */
@@ -136,5 +140,3 @@ export function namedRun(id: string): RunName {
   const iso = `${time.slice(0, 4)}-${time.slice(4, 6)}-${time.slice(6, 8)}T${time.slice(9, 11)}:${time.slice(11, 13)}:${time.slice(13, 15)}Z`
   return { id, short: `${time.toLowerCase()}${mark}`, began: new Date(iso) }
 }
-
-export type { Values }

@@ -1,6 +1,6 @@
 import { STATE_FOLDER } from '../backups/catalogue.ts'
 import type { DataSite } from '../backups/site.ts'
-import { firstStore, folderOf } from '../backups/site.ts'
+import { folderOf, storeOf } from '../backups/site.ts'
 import type { By } from '../plan/journal.ts'
 import type { Doing, Json } from '../plan/plan.ts'
 import type { StackInUse } from '../stack/describe.ts'
@@ -59,7 +59,7 @@ export function atOf(session: Session, run: RunName, options: Values<Options> = 
 
 /** The cell of a lease, beside the application's backups. */
 export function cellOf(site: DataSite, lease: string): Cell {
-  return firstStore(site).cell(`${folderOf(site)}/${STATE_FOLDER}/${lease}.json`)
+  return storeOf(site, site.keeper).cell(`${folderOf(site)}/${STATE_FOLDER}/${lease}.json`)
 }
 
 /** The addresses that a plan aims at; recovery refuses when they are not the same any more. */

@@ -109,12 +109,14 @@ export async function makeAudience({ notify = [], metrics }: Environment, settin
 export async function makeSite(stack: StackDescription, name: string, settings: Settings, reading?: string): Promise<DataSite> {
   const environment = stack.environments[name] as Environment
   const { writers } = environment
+  const stores = await makeStores(environment, settings)
   return {
     stack: stack.name,
     environment: name,
     timezone: stack.timezone,
     parts: await makeParts(environment.data ?? stack.data, settings),
-    stores: first(await makeStores(environment, settings), reading),
+    stores: first(stores, reading),
+    keeper: [...stores.keys()][0] ?? '',
     ...(writers ? { writers: { stop: command(writers.stop), start: command(writers.start), running: command(writers.running) } } : {}),
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
     policy: stack.backups?.policy ?? 'all',

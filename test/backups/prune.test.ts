@@ -48,6 +48,7 @@ function siteOf(...stores: Store[]): DataSite {
     environment: 'local',
     timezone: 'UTC',
     parts: new Map(),
+    keeper: stores[0]?.name ?? '',
     stores: new Map(stores.map(store => [store.name, store])),
     policy: 'all',
     identities: [],

@@ -9,9 +9,6 @@ const UNREACHABLE =
   /could not connect|connection to server .* failed|connection refused|could not translate host name|timeout expired|starting up|shutting down|server closed the connection|terminating connection|in recovery mode/i
 const SERVICE = /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i
 
-/** PostgreSQL's `invalid_catalog_name`, as its tools say it. */
-export const UNKNOWN_DATABASE = /database "[^"]*" does not exist/
-
 /**
  * The failure of a tool as a foreseen one, told by its own error lines: Trouble(3) denied or not fitting, Trouble(8) not reached,
  * Trouble(4) anything else; other errors stay themselves.
