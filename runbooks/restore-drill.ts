@@ -38,6 +38,11 @@ export default runbook(import.meta, {
 
   settled: ({ facts }) => ({ backup: facts.point.id }),
 
+  // The list goes on calling it sound until a verification has written the damage down.
+  damaged: ({ site, facts }) => [
+    `npx zx runbooks/backup-verify.ts --stack=${site.stack} --environment=${site.environment} --backup=${facts.point.id}`,
+  ],
+
   unchanged: () => 'live data was not touched; nothing was certified',
 
   ends: ({ use, facts, results, site }) => {

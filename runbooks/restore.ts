@@ -79,6 +79,12 @@ export default runbook(import.meta, {
 
   gate: (shows, use) => [...(use.gateRows(shows).length > 0 ? use.lossTable(use.gateRows(shows)) : []), ...use.gateLines(shows)],
 
+  // The list goes on calling it sound until a verification has written the damage down.
+  damaged: ({ site, facts }) =>
+    facts.kind === 'undo'
+      ? []
+      : [`npx zx runbooks/backup-verify.ts --stack=${site.stack} --environment=${site.environment} --backup=${facts.point.id}`],
+
   unchanged: ({ facts }) => (facts.kind === 'undo' ? 'the restore still stands' : 'live data is as it was'),
 
   ends: ({ use, site, facts, run }) => {

@@ -41,10 +41,10 @@ export function verifyPoints(site: DataSite, points: readonly Point[], run: stri
   })
 }
 
-/** What was found of each point, from the results of its stamp. */
+/** What was found of each point, from the results of its stamp; a point that the run did not come to (a backup made while it was away) is not among them. */
 export function verdictsOf(points: readonly Point[], results: { get(step: string): Json }): { id: string; findings: readonly string[] }[] {
-  return points.map(point => {
+  return points.flatMap(point => {
     const stamp = results.get(`stamp/${point.id}`) as { findings?: readonly string[] } | null
-    return { id: point.id, findings: stamp?.findings ?? ['was not looked at'] }
+    return stamp ? [{ id: point.id, findings: stamp.findings ?? [] }] : []
   })
 }

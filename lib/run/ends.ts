@@ -56,7 +56,13 @@ export function committed(context: Context): string[] {
 }
 
 /** The outcome of a run that was taken back or stands half-way. */
-export function failedOutcome(session: Session, ending: Exclude<Ending, { how: 'done' }>, unchanged: string, context: Context): Outcome {
+export function failedOutcome(
+  session: Session,
+  ending: Exclude<Ending, { how: 'done' }>,
+  unchanged: string,
+  context: Context,
+  damaged: readonly string[] = [],
+): Outcome {
   const warnings = warned(context)
   const common = {
     why: ending.why,
@@ -69,7 +75,14 @@ export function failedOutcome(session: Session, ending: Exclude<Ending, { how: '
       ending.undos === 0
         ? 'nothing had to be taken back'
         : `${ending.undos} ${ending.undos === 1 ? 'step was' : 'steps were'} taken back and verified`
-    return { word: wordOf(ending.exit), exit: ending.exit, says: unchanged, stands: [`${unchanged}; ${back}`, ...committed(context)], ...common }
+    return {
+      word: wordOf(ending.exit),
+      exit: ending.exit,
+      says: unchanged,
+      stands: [`${unchanged}; ${back}`, ...committed(context)],
+      ...(ending.exit === 7 ? { next: damaged } : {}),
+      ...common,
+    }
   }
   const me = session.definition.name
   return {

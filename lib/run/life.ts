@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Outcome } from '../plan/journal.ts'
 import { stepsOf } from '../plan/nodes.ts'
@@ -16,15 +15,16 @@ import type { From, Options } from './options.ts'
 import { said } from './perform.ts'
 import { dangers, drift, nameRun, type Prepared, prepare, shownPlan } from './prepare.ts'
 import { pruneRuns } from './prune.ts'
-import { type How, settleRun, showUnfinished } from './recover.ts'
+import { writeReport } from './report/write.ts'
 import type { Definition, End, RunName } from './runbook.ts'
 import { atOf, commandFor, commandLine, type Session, targetOf } from './session.ts'
+import { settleFirst } from './settle-first.ts'
 import { type About, printOutcome } from './show/outcome.ts'
 import { printPlan } from './show/plan.ts'
 import { styleFor, widthOf } from './show/style.ts'
 import { Cancelled, onSignals } from './signals.ts'
 import { fillIn, openSession, showConfig } from './start.ts'
-import { findUnfinished, pick, runFolder } from './unfinished.ts'
+import { findUnfinished, runFolder } from './unfinished.ts'
 
 /** The whole life of an invocation; resolves to its exit code once everything is said. */
 export async function live(definition: Definition<Options, unknown>, given: Record<string, From>, argv: readonly string[]): Promise<number> {
@@ -71,67 +71,6 @@ async function look(session: Session): Promise<Came> {
   const facts = await session.definition.inspect(at)
   const end = await session.definition.ends({ ...at, facts, results: { get: () => null, warned: () => false } })
   return { outcome: doneOutcome(end), end }
-}
-
-const howAsked = (options: Session['options']): How | undefined =>
-  options.close ? 'close' : options.resume ? 'resume' : options.revert ? 'revert' : undefined
-
-/** An unfinished run comes before everything else. Undefined = there is none (any more), go on. */
-async function settleFirst(session: Session): Promise<Came | undefined> {
-  const { options, definition, consents } = session
-  const asked = howAsked(options)
-  const runs = await findUnfinished(session, definition.lease)
-  if (runs.length === 0) {
-    if (asked) throw new Trouble(3, `There is no unfinished run of ${session.subject}`)
-    return undefined
-  }
-  const run = options.close ? pick(runs, options.close) : (runs.find(({ planned }) => planned.runbook === definition.name) ?? runs[0])
-  if (!run) return undefined
-  await showUnfinished(session, run)
-  if (asked && options.dryRun) return { outcome: doneOutcome({ says: `a dry run of --${asked}: nothing was touched` }) }
-  const how: How | undefined = options.dryRun ? undefined : (asked ?? (await chosen(session, run.planned.runbook)))
-  if (!how) {
-    const me = run.planned.runbook
-    return {
-      outcome: {
-        ...refusedOutcome(
-          new Trouble(5, `${run.planned.run} is not finished, and nothing new starts over it`, {
-            next: ['--resume', '--revert', `--close=${run.planned.run}`].map(flag => commandFor(session, me, flag)),
-          }),
-          false,
-        ),
-        says: 'an unfinished run must be settled first',
-      },
-    }
-  }
-  if (how === 'close' && consents.canAsk && !(await typedRun(run.planned.run))) throw new Trouble(3, 'Not closed')
-  const { outcome, context } = await settleRun(session, run, how, asked === undefined && !consents.canAsk)
-  await writeReport(session, context)
-  // What a dead run of this kind left is away: the run that was asked for begins as if nothing had been.
-  if (!asked && how === 'revert' && outcome.exit === 0 && !consents.canAsk) return undefined
-  return { outcome, run: run.planned.run, folder: run.folder, settled: how }
-}
-
-async function typedRun(run: string): Promise<boolean> {
-  const { typed } = await import('./ask.ts')
-  return (await typed(`Type ${run} to close it; what stands will be as you left it:`, run)) === true
-}
-
-/** Runbooks whose steps only add, or leave nothing to take back: a dead run of one may be taken back unattended, also by another that shares its lease. */
-const REVERTIBLE: ReadonlySet<string> = new Set(['backup', 'backup-pin', 'backup-prune', 'backup-verify', 'restore-drill'])
-
-/** What to do with an unfinished run when no flag says it; undefined = quit. */
-async function chosen(session: Session, runbook: string): Promise<How | undefined> {
-  const { consents, definition, options } = session
-  if (!consents.canAsk) return definition.unfinished === 'revert' && REVERTIBLE.has(runbook) && consents.yes && !options.dryRun ? 'revert' : undefined
-  const { select } = await import('./ask.ts')
-  const choices: readonly { value: How | 'quit'; name: string }[] = [
-    { value: 'quit', name: 'quit' },
-    { value: 'resume', name: 'resume where it stopped' },
-    { value: 'revert', name: 'revert: take back what it did' },
-  ]
-  const answer = await select<How | 'quit'>('What now?', choices, { preselected: 'quit' })
-  return answer === null || answer === 'quit' ? undefined : answer
 }
 
 /** A runbook with a plan, from looking to its end. */
@@ -226,7 +165,13 @@ async function carryOut(session: Session, run: RunName, confirmed: Prepared<unkn
   const end = ending.how === 'done' ? await lastWords(definition, { ...at, results: resultsOf(context) }) : undefined
   const outcome = end
     ? doneOutcome(end, context)
-    : failedOutcome(session, ending as Exclude<typeof ending, { how: 'done' }>, definition.unchanged?.(at) ?? 'nothing of this run is left', context)
+    : failedOutcome(
+        session,
+        ending as Exclude<typeof ending, { how: 'done' }>,
+        definition.unchanged?.(at) ?? 'nothing of this run is left',
+        context,
+        definition.damaged?.(at),
+      )
   const closed = await close(context, definition.name, outcome)
   await writeReport(session, context)
   pruneRuns(session.home)
@@ -251,18 +196,6 @@ function plannedFact(session: Session, run: RunName, { facts, nodes, hash }: Pre
     hash,
     leases: [definition.lease],
   } as const
-}
-
-/** The report must never change an outcome: when it cannot be written, the journal still tells everything. */
-async function writeReport(session: Session, context: Context): Promise<void> {
-  const { renderReport } = await import('./report/render.ts')
-  try {
-    writeFileSync(join(context.journal.folder, 'report.html'), renderReport(context.journal.entries, { timezone: session.site.timezone }), {
-      mode: 0o600,
-    })
-  } catch (error) {
-    session.tell(`The report could not be written: ${said(error)}\n`)
-  }
 }
 
 function say(definition: Definition<Options, unknown>, given: Record<string, From>, session: Session | undefined, came: Came): void {

@@ -5,7 +5,7 @@ import { type Exit, Trouble } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Step } from '../plan/plan.ts'
 import { pooled } from '../plan/pool.ts'
 import { type Verbs, verbOf } from './context.ts'
-import type { Options, Values } from './options.ts'
+import type { Options } from './options.ts'
 import type { At, Definition, Requirement, RunName } from './runbook.ts'
 import type { PlanLine } from './show/plan.ts'
 

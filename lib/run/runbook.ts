@@ -77,6 +77,8 @@ export type Definition<O extends Options, F, U = unknown> = {
   shows?(at: At<O, U> & { readonly facts: F }): readonly string[]
   /** What stands when everything was taken back: `live data is as it was`. */
   unchanged?(at: At<O, U> & { readonly facts: F }): string
+  /** Commands that are offered when the run ended in exit 7: what it found is then to be written down. */
+  damaged?(at: At<O, U> & { readonly facts: F }): readonly string[]
   /** Lines shown when a gate asks. */
   gate?(shows: readonly Seen[], use: U): readonly string[]
   ends(at: At<O, U> & { readonly facts: F; readonly results: Results }): End | Promise<End>

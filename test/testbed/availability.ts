@@ -44,6 +44,7 @@ export async function prepare(wanted: readonly Component[], say: (line: string) 
 function look(component: Component, failures: ReadonlyMap<string, string>): Availability {
   const tools = toolsFor(component)
   const missing = tools.filter(tool => find(tool) === undefined)
+  if (component === 'docker' && process.getuid?.() !== 0) return { ok: false, why: 'a Docker engine of one’s own can only be started by root' }
   if (missing.length === 0) return { ok: true, how: `${find(tools[0]!)}${component === 'mongodb' ? mongoNote() : ''}` }
   const reasons = missing.map(tool => failures.get(tool) ?? `${tool} is neither on PATH nor in the testbed's cache`)
   return { ok: false, why: `${reasons.join('; ')}. To install it: npm run testbed -- install ${component}` }

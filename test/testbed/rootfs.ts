@@ -53,6 +53,9 @@ function fillRoot(root: string, bin: string): void {
   for (const library of new Set(linked)) put(library)
 }
 
+/** The libraries that a program is linked with. */
 function linksOf(file: string): string[] {
-  return execFileSync('ldd', [file], { encoding: 'utf8' }).match(/\/\S+/g) ?? []
+  const ldd = find('ldd')
+  if (ldd === undefined) throw new Error('ldd is missing: it comes with the C library of Linux')
+  return execFileSync(ldd, [file], { encoding: 'utf8' }).match(/\/\S+/g) ?? []
 }

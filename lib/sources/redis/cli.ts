@@ -11,6 +11,9 @@ import type { Server } from './address.ts'
 /** How long one question to the server may take, in milliseconds; a server that loads or is busy says so at once. */
 const ANSWER_MS = 15_000
 
+/** How long the server may say nothing after the last command was sent, in seconds; one long value takes it less. */
+const SILENCE_S = 120
+
 /**
  * redis-cli as it runs for a server. Its password is the first line of stdin (`--askpass`), where nobody else can read it, not the
  * environment, which every process of the same user can; inside a service it is a variable of that one process.
@@ -26,8 +29,8 @@ export function cli(server: Server, argv: readonly string[]): Command {
 
 /** redis-cli that takes commands in Redis's protocol on stdin; the first of them must log in (`login`). */
 export function pipe(server: Server): Command {
-  // Silence is not counted: the server may be busy for long with one command.
-  const command = { file: program(server), argv: [...addressed(server), '--pipe', '--pipe-timeout', '0'] }
+  // When we are killed, its input ends inside a command that is never answered; without a limit it would wait for that for ever.
+  const command = { file: program(server), argv: [...addressed(server), '--pipe', '--pipe-timeout', String(SILENCE_S)] }
   return server.within ? inService(server.within, command, { input: true }) : command
 }
 
