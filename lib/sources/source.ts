@@ -25,7 +25,7 @@ export type PartFacts = {
   readonly newest?: string
 }
 
-/** Bytes that come out of a part. `open` may be called once; the stream throws unless its producer ended well. */
+/** Bytes that come out of a part. `open` may be called once; the stream throws unless its producer ended well. Chunks are lent: each is good until the next is asked for, so a reader copies what it keeps. */
 export interface Dump {
   readonly prints: string
   open(doing: Doing): AsyncIterable<Buffer>

@@ -32,7 +32,7 @@ export async function* streamOf(...chunks: readonly Buffer[]): AsyncGenerator<Bu
 export async function dumped(source: Source): Promise<{ bytes: Buffer; content: Content }> {
   const dump = source.dump()
   const chunks: Buffer[] = []
-  for await (const chunk of dump.open(doing())) chunks.push(chunk)
+  for await (const chunk of dump.open(doing())) chunks.push(Buffer.from(chunk))
   return { bytes: Buffer.concat(chunks), content: dump.content() }
 }
 

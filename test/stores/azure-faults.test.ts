@@ -162,8 +162,14 @@ describeWith(['azure', 'toxiproxy'], 'azure-blob over a bad network', () => {
     const began = Date.now()
     const get = async () => {
       let silenced: Promise<void> | undefined
-      // Read on meanwhile: the proxy takes a fault on only between two writes.
-      for await (const _ of store.get('object', doing())) silenced ??= way.toxic('timeout', { timeout: 0 })
+      let silent = false
+      // Read on meanwhile, though slowly: the proxy takes a fault on only between two writes, and the object must not end before.
+      for await (const _ of store.get('object', doing())) {
+        silenced ??= way.toxic('timeout', { timeout: 0 }).then(() => {
+          silent = true
+        })
+        if (!silent) await new Promise(resolve => setTimeout(resolve, 50))
+      }
       await silenced
     }
     expect((await refusal(get())).fault).toBe('unreachable')

@@ -13,7 +13,7 @@ const TRIES = 6
 
 type Stands = { readonly live: boolean; readonly beside: boolean; readonly aside: boolean; readonly comment: string }
 
-/** Live moves aside and what is beside becomes live, in one transaction: there is no moment with neither. */
+/** Live moves aside and what is beside becomes live, in one transaction: nobody ever sees neither, though who connects in that very moment is sent away once ("does not exist") and must come again. */
 export function swapOf(site: Site, run: string): Action {
   const [aside, beside] = [databaseAt(site.database, 'aside', run), databaseAt(site.database, 'beside', run)]
   const prints = `psql -c 'BEGIN' -c 'ALTER DATABASE ${identifier(site.database)} RENAME TO ${identifier(aside)}' -c 'ALTER DATABASE ${identifier(beside)} RENAME TO ${identifier(site.database)}' -c 'COMMIT'`
