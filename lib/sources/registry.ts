@@ -14,6 +14,35 @@ export type SourceEntry = {
 const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })], "a text, env('NAME') or secret('NAME')")
 const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
 
+/** Where a server is: an address, or its pieces, or the service that its tools run in. */
+const server = (z: Z) => ({
+  url: hidden(z).optional(),
+  host: text(z).optional(),
+  port: z.number().int().min(1).max(65_535).optional(),
+  user: text(z).optional(),
+  password: hidden(z).optional(),
+  in: z
+    .strictObject({
+      compose: z.strictObject({ project: z.string().min(1).optional(), file: z.string().min(1).optional(), directory: z.string().min(1).optional() }),
+      service: z.string().min(1),
+    })
+    .optional(),
+  scratch: hidden(z).optional(),
+  bin: text(z).optional(),
+})
+
+type Address = { [K in 'url' | 'host' | 'port' | 'user' | 'password' | 'in']?: unknown }
+
+/** Refuses an address that is none, and one that is given twice. */
+function addressed<T extends Address>(schema: ZodType<T>): ZodType<T> {
+  return schema
+    .refine(({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined, 'needs url, host, or in (a service)')
+    .refine(
+      ({ url, host, port, user, password }) => !url || !(host || port || user || password),
+      'has url, or host, port, user and password, not both',
+    )
+}
+
 /** Every kind of source by the name that stack files and manifests use. */
 export const SOURCES = {
   sqlite: {
@@ -40,65 +69,20 @@ export const SOURCES = {
     make: async (name, options) => (await import('./mongodb/index.ts')).mongodb(name, options),
   },
   postgres: {
-    options: z => {
-      const compose = z.strictObject({
-        project: z.string().min(1).optional(),
-        file: z.string().min(1).optional(),
-        directory: z.string().min(1).optional(),
-      })
-      return z
-        .strictObject({
-          url: hidden(z).optional(),
-          host: text(z).optional(),
-          port: z.number().int().min(1).max(65_535).optional(),
-          user: text(z).optional(),
-          password: hidden(z).optional(),
+    options: z =>
+      addressed(
+        z.strictObject({
+          ...server(z),
           database: text(z),
-          in: z.strictObject({ compose, service: z.string().min(1) }).optional(),
-          scratch: hidden(z).optional(),
-          bin: text(z).optional(),
           lockWaitMs: z.number().int().min(1).optional(),
           maintenance: z.string().min(1).optional(),
-        })
-        .refine(
-          ({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined,
-          'needs url, host, or in (a service)',
-        )
-        .refine(
-          ({ url, host, port, user, password }) => !url || !(host || port || user || password),
-          'has url, or host, port, user and password, not both',
-        )
-    },
+        }),
+      ),
     paths: [],
     make: async (name, options) => (await import('./postgres/index.ts')).postgres(name, options),
   },
   redis: {
-    options: z => {
-      const compose = z.strictObject({
-        project: z.string().min(1).optional(),
-        file: z.string().min(1).optional(),
-        directory: z.string().min(1).optional(),
-      })
-      return z
-        .strictObject({
-          url: hidden(z).optional(),
-          host: text(z).optional(),
-          port: z.number().int().min(1).max(65_535).optional(),
-          user: text(z).optional(),
-          password: hidden(z).optional(),
-          in: z.strictObject({ compose, service: z.string().min(1) }).optional(),
-          scratch: hidden(z).optional(),
-          bin: text(z).optional(),
-        })
-        .refine(
-          ({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined,
-          'needs url, host, or in (a service)',
-        )
-        .refine(
-          ({ url, host, port, user, password }) => !url || !(host || port || user || password),
-          'has url, or host, port, user and password, not both',
-        )
-    },
+    options: z => addressed(z.strictObject(server(z))),
     paths: [],
     make: async (name, options) => (await import('./redis/index.ts')).redis(name, options),
   },

@@ -1,4 +1,4 @@
-import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3'
+import type { S3Client } from '@aws-sdk/client-s3'
 import { type Duration, ms } from '../../plan/durations.ts'
 import type { Secret } from '../../plan/secrets.ts'
 
@@ -141,6 +141,3 @@ function headersOf(response: unknown): Readonly<Record<string, string | undefine
   if (typeof response !== 'object' || response === null || !('headers' in response)) return {}
   return response.headers as Record<string, string>
 }
-
-/** The body of an answer as a Node stream. */
-export type Body = NonNullable<GetObjectCommandOutput['Body']> & AsyncIterable<Buffer> & { destroy(): void }
