@@ -13,11 +13,11 @@ export default defineStack({
   },
   backups: {
     objectives: { dataLoss: '24h', recovery: '5min' },
-    // Every copy is full. Seven days of dailies, and Sunday's for eight weeks.
+    // Every copy is full. Seven days of dailies, and Sunday's, the newest of its week, for eight weeks.
     keep: { days: 7, weekly: 8 },
   },
   schedules: [
-    { runbook: 'backup', cron: '0 2 * * *' },
+    { runbook: 'backup', cron: '0 2 * * 1-6' },
     { runbook: 'backup', cron: '0 1 * * 0', options: ['--label=weekly'] },
     { runbook: 'restore-drill', cron: '30 2 * * 0' },
   ],

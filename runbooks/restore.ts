@@ -64,6 +64,7 @@ export default runbook(import.meta, {
             use.lossRows(facts, facts.point, facts.names).reduce((sum, row) => sum + row.lost, 0),
             facts.parts.every(part => part.state === 'answers' || part.state === 'missing'),
           ),
+          ...facts.parts.flatMap(part => (part.newest ? [`Newest in ${part.name} now: ${use.when(part.newest, site.timezone)}`] : [])),
           ...facts.parts
             .filter(part => part.state !== 'answers')
             .map(part => `! The present of ${part.name} cannot be read (${part.because ?? part.state}): it cannot be saved first.`),

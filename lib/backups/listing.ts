@@ -1,7 +1,7 @@
 import { size, spent } from '../plan/durations.ts'
 import type { Json } from '../plan/plan.ts'
 import type { Point } from './catalogue.ts'
-import { storedBytes } from './manifest.ts'
+import { skewMs, storedBytes } from './manifest.ts'
 import { isGood } from './retention.ts'
 import { type Trend, trendsOf } from './trend.ts'
 
@@ -79,6 +79,7 @@ export function listResult(points: readonly Point[]): Json {
     ended: point.manifest?.ended ?? null,
     storedBytes: point.manifest ? storedBytes(point.manifest) : null,
     recoveryMs: point.recoveryMs ?? null,
+    skewMs: point.manifest ? skewMs(point.manifest) : null,
     label: point.manifest?.label ?? null,
     pinned: point.pinned,
     change: trends.get(point.id)?.change ?? null,

@@ -82,5 +82,11 @@ export function readManifest(text: string, id: string): Manifest {
   return manifest
 }
 
+/** Time between the moments at which the first and the last part were begun, in milliseconds: how far apart the parts of a point may tell the world. */
+export function skewMs(manifest: Manifest): number {
+  const begun = Object.values(manifest.parts).map(part => Date.parse(part.begun))
+  return begun.length === 0 ? 0 : Math.max(...begun) - Math.min(...begun)
+}
+
 /** Bytes that all parts take in the store, without the small files beside them. */
 export const storedBytes = (manifest: Manifest) => Object.values(manifest.parts).reduce((sum, part) => sum + part.stored.bytes, 0)

@@ -26,7 +26,7 @@ afterAll(endWorlds)
 function byHand(world: World, name: string, env: Readonly<Record<string, string>> = {}) {
   const to = join(world.folder, 'by-hand')
   mkdirSync(to, { recursive: true })
-  const path = (process.env.PATH ?? '').split(':').filter(folder => !folder.startsWith(ROOT))
+  const path = (process.env.PATH ?? '').split(':').filter(folder => !folder.startsWith(`${ROOT}/`))
   const cwd = join(world.store, 'shop/local', pointsOf(world).at(-1) ?? '')
   const ran = spawnSync('/bin/sh', ['-eu', '-c', block(PAGE, name)], {
     cwd,
@@ -37,7 +37,18 @@ function byHand(world: World, name: string, env: Readonly<Record<string, string>
 }
 
 test('every command of the page is run by a test below', () => {
-  expect(blockNames(PAGE)).toEqual(['check', 'manifest', 'sqlite', 'files', 'mongodb'])
+  expect(blockNames(PAGE)).toEqual([
+    'check',
+    'manifest',
+    'sqlite',
+    'files',
+    'mongodb',
+    'postgres-object',
+    'postgres-roles',
+    'postgres',
+    'redis',
+    'age',
+  ])
 })
 
 describeWith('zstd', 'a recovery point restored by hand', () => {

@@ -13,7 +13,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs/runbooks')).map(name => `docs/runbooks/${name}`)]
+const PAGES = ['README.md', 'docs/encryption.md', ...readdirSync(join(ROOT, 'docs/runbooks')).map(name => `docs/runbooks/${name}`)]
+const DECISIONS = readdirSync(join(ROOT, 'docs/decisions')).map(name => `docs/decisions/${name}`)
 
 describe('exit codes', () => {
   test('the README’s table is the table of the toolkit', () => {
@@ -51,8 +52,14 @@ describe('commands', () => {
     }
   })
 
+  test('every runbook has a page, and a row in the README', () => {
+    const rows = [...read('README.md').matchAll(/^\| \[`([\w-]+)\.ts`\]\(docs\/runbooks\/([\w-]+)\.md\) \|/gm)].map(([, name, page]) => [name, page])
+    const names = readdirSync(join(ROOT, 'runbooks')).map(file => file.replace(/\.ts$/, ''))
+    expect(rows.sort()).toEqual(names.sort().map(name => [name, name]))
+  })
+
   test('every link to a file of this repository leads somewhere', () => {
-    for (const page of [...PAGES, 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/recovery-point.md', 'docs/screens.md'])
+    for (const page of [...PAGES, 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/recovery-point.md', 'docs/screens.md', ...DECISIONS])
       for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g))
         expect(existsSync(join(ROOT, page, '..', target)), `${page} → ${target}`).toBe(true)
   })

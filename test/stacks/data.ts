@@ -30,10 +30,23 @@ export async function withMongo<T>({ port }: Mongo, database: string, work: (db:
   }
 }
 
+/** Whether the server says that it is a member of a replica set; an address that asks for one is not answered by another. */
+export async function replicaSet(mongo: Mongo): Promise<boolean> {
+  return (await withMongo(mongo, 'admin', db => db.command({ hello: 1 }))).setName !== undefined
+}
+
+/** Makes a user that is kept in `database`; the stand-in knows no roles, there everybody may do everything. */
+export async function newUser(mongo: Mongo, database: string, { user, password }: { user: string; password: string }): Promise<void> {
+  const roles = mongo.standIn ? [] : [{ role: 'root', db: 'admin' }]
+  await withMongo(mongo, database, db => db.command({ createUser: user, pwd: password, roles }))
+}
+
 /** Fills two collections, one with a unique index. */
 export async function fillMongo(mongo: Mongo, database: string, [many, few]: readonly [string, string]): Promise<void> {
   await withMongo(mongo, database, async db => {
-    await db.collection(many).insertMany(Array.from({ length: 500 }, (_, n) => ({ n, at: new Date(1_700_000_000_000 + n), says: `été ${n} `.repeat(9) })))
+    await db
+      .collection(many)
+      .insertMany(Array.from({ length: 500 }, (_, n) => ({ n, at: new Date(1_700_000_000_000 + n), says: `été ${n} `.repeat(9) })))
     await db.collection(few).insertMany(['ada', 'grace'].map(name => ({ name, mail: `${name}@stack.example`, tags: ['a', { deep: [1.5, null] }] })))
     await db.collection(few).createIndex({ mail: 1 }, { unique: true })
   })
@@ -93,9 +106,9 @@ export const DAMAGE = `DELETE FROM posts WHERE id > 10; UPDATE users SET name = 
 
 /** Every relation with its kind, and count and hash of both tables. */
 export function lookSql(sql: Sql, database: string): string {
-  const relations = `SELECT relkind, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname;`
-  const rows = (table: string) => `SELECT '${table}', count(*), md5(string_agg(t::text, '|' ORDER BY id)) FROM ${table} t;`
-  return sql(database, `${relations} ${rows('users')} ${rows('posts')}`)
+  const rows = (table: string) => `SELECT '${table}', count(*)::text, md5(string_agg(t::text, '|' ORDER BY id)) FROM ${table} t`
+  const relations = `SELECT relname::text, relkind::text, '' FROM pg_class WHERE relnamespace = 'public'::regnamespace`
+  return sql(database, `${relations} UNION ALL ${rows('users')} UNION ALL ${rows('posts')} ORDER BY 1, 2`)
 }
 
 /** Runs one command of Redis and gives back what redis-cli prints. */
@@ -118,7 +131,11 @@ redis.call('SADD', 'tags', 'a', 'b', 'c')
 return 'filled'`
 
 export function damageRedis(cli: Cli): void {
-  cli('EVAL', `redis.call('DEL', 'feed', 'session:7') redis.call('HSET', 'counters', 'field 1', 'damaged') return redis.call('SET', 'later', '1')`, '0')
+  cli(
+    'EVAL',
+    `redis.call('DEL', 'feed', 'session:7') redis.call('HSET', 'counters', 'field 1', 'damaged') return redis.call('SET', 'later', '1')`,
+    '0',
+  )
 }
 
 /** Values and moments of expiry of both databases, sorted. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parse } from 'dotenv'
-import { invoke, ROOT, type Ran, type World, worldAt } from '../runbooks/kit.ts'
+import { invoke, type Ran, ROOT, type World, worldAt } from '../runbooks/kit.ts'
 import { find } from '../testbed/tools.ts'
 
 /** One environment of a stack of config/, in a folder of its own, with its store and its settings pointed at servers of the testbed. */

@@ -68,7 +68,7 @@ test('what can be had says where, and says so when it is a stand-in; what cannot
 test('what is required is all, some by name, or nothing, and a wrong name is refused', () => {
   expect(demanded()).toEqual([])
   process.env.TESTBED_REQUIRE = 'all'
-  expect(demanded()).toEqual(components)
+  expect(demanded()).toEqual(usual)
   process.env.TESTBED_REQUIRE = 's3,zstd'
   expect(demanded()).toEqual(['s3', 'zstd'])
   expect(() => named(['s4'])).toThrow(/s4 is not a part of the testbed; there are mongodb, /)

@@ -56,10 +56,10 @@ function mongoNote(): string {
   return kind === 'ferretdb' ? ', a stand-in for mongod' : ''
 }
 
-/** The components that must be there, or the tests fail instead of being skipped: TESTBED_REQUIRE=all, or names with commas. */
+/** The components that must be there, or the tests fail instead of being skipped: TESTBED_REQUIRE=all means all that TESTBED_INSTALL=yes installs; or names with commas. */
 export function demanded(): readonly Component[] {
   const wanted = process.env.TESTBED_REQUIRE ?? ''
-  if (wanted === 'all') return components
+  if (wanted === 'all') return usual
   return named(wanted.split(',').filter(name => name !== ''))
 }
 

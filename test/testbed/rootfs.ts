@@ -54,7 +54,7 @@ function fillRoot(root: string, bin: string): void {
 }
 
 /** The libraries that a program is linked with. */
-function linksOf(file: string): string[] {
+export function linksOf(file: string): string[] {
   const ldd = find('ldd')
   if (ldd === undefined) throw new Error('ldd is missing: it comes with the C library of Linux')
   return execFileSync(ldd, [file], { encoding: 'utf8' }).match(/\/\S+/g) ?? []

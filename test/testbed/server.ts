@@ -69,7 +69,7 @@ export async function launch(how: Launch): Promise<Server> {
     if (how.killCommand) {
       const [file, ...argv] = how.killCommand
       spawnSync(file, argv, { stdio: 'ignore' })
-    } else life.child.kill('SIGKILL')
+    } else killGroup(life.child)
   }
   const clean = (): void => {
     forgotten.delete(endForgotten)
@@ -124,6 +124,15 @@ export async function launch(how: Launch): Promise<Server> {
       if (!(await hasEnded(life.running.server, 10_000))) throw new Error(`${how.name} (process ${life.running.server.pid}) does not end`)
     },
     start,
+  }
+}
+
+/** With the helpers that it forked, which hold its port as long as they live (Redis writing its append-only file anew). */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    child.kill('SIGKILL')
   }
 }
 

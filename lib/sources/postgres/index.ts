@@ -46,7 +46,8 @@ function byHand(database: string): string[] {
   const into = quote(`${database}_restored`)
   return [
     `cat > ${quote(`${database}.dump`)}`,
-    `LC_ALL=C sed -n '/^-- Roles and tablespaces of the server/,$p' ${quote(`${database}.dump`)} | psql -X -d postgres  # only on a new server; roles come without passwords`,
+    // The last mark counts: rows could hold the same text, and the mark follows binary bytes without a line of its own.
+    `tail -c "+$(( $(LC_ALL=C grep -abo -e '-- Roles and tablespaces of the server' ${quote(`${database}.dump`)} | tail -n 1 | cut -d: -f1) + 1 ))" ${quote(`${database}.dump`)} | psql -X -d postgres  # only on a new server; roles come without passwords`,
     `createdb --template=template0 ${into}`,
     `pg_restore -1 --exit-on-error --dbname=${into} ${quote(`${database}.dump`)}`,
   ]

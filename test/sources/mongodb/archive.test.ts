@@ -125,14 +125,3 @@ test('the metadata digest ignores what servers add, and sees a lost, changed or 
   expect(of(one)).not.toBe(of({ ...one, unique: false }))
   expect(of(one)).not.toBe(of({ ...one, key: { b: -1, a: 1 } }))
 })
-
-test('reads 150 MB/s or more on one core', { retry: 3 }, async () => {
-  const documents = Array.from({ length: 1_000 }, (_, n) => bson({ _id: n, name: `order ${n}`, body: 'x'.repeat(900) }))
-  const block = segment('x', documents)
-  const reader = await archiveReader()
-  reader.push(front(['x']))
-  const before = process.cpuUsage()
-  for (let i = 0; i < 50; i++) for (let at = 0; at < block.length; at += 65_536) reader.push(block.subarray(at, at + 65_536))
-  const { user, system } = process.cpuUsage(before)
-  expect((50 * block.length) / (user + system)).toBeGreaterThan(150)
-})
