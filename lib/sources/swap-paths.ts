@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { quote } from '../exec/command.ts'
 import { Trouble } from '../plan/outcome.ts'
@@ -13,6 +13,8 @@ export interface Mover {
   move(from: string, to: string): Promise<void>
   /** Finishes moves that a crash cut in the middle. */
   settle(live: string, others: readonly string[]): Promise<void>
+  /** Whether what stands there holds nothing at all: a client that only opened the name made it. */
+  hollow?(path: string): Promise<boolean>
 }
 
 /** Live goes aside and what is beside becomes live, in two renames; can be called again after a crash at any point. */
@@ -34,6 +36,7 @@ export async function swapPaths(at: Spots, run: string, mover: Mover): Promise<J
     } else await mark(nothing)
     await syncFolder(dirname(live))
   }
+  await clearHollow(live, mover)
   if (await stands(live)) throw stray(live, aside, beside)
   await mover.move(beside, live).catch(movedNot(beside))
   await syncFolder(dirname(live))
@@ -48,6 +51,7 @@ export async function swapPathsBack(at: Spots, run: string, mover: Mover): Promi
   const nothing = at.nothing(run)
   await mover.settle(live, [beside, aside])
   const hasAside = await stands(aside)
+  if (hasAside && (await stands(beside))) await clearHollow(live, mover)
   const hadNothing = await stands(nothing)
   if (!hasAside && !hadNothing) return { live }
   if (await stands(live)) {
@@ -66,6 +70,19 @@ export async function swapPathsBack(at: Spots, run: string, mover: Mover): Promi
   await rm(nothing, { force: true })
   await syncFolder(dirname(live))
   return { live }
+}
+
+/** Between the two renames a client that opens the live name makes an empty file of it. That is taken away, and nothing is lost with it: it is looked at once more where nobody finds it. */
+async function clearHollow(live: string, mover: Mover): Promise<void> {
+  const away = `${live}.hollow`
+  while (mover.hollow && (await stands(live)) && (await mover.hollow(live))) {
+    await rename(live, away)
+    if (!(await mover.hollow(away)))
+      throw new Trouble(5, `A client wrote into ${live} between the two renames of the swap; what it wrote is at ${away}`, {
+        look: [`ls -l ${quote(away)}`],
+      })
+    await rm(away)
+  }
 }
 
 /** Both stand, and the live name is taken too: only a stranger can have made it between the two renames. */

@@ -177,6 +177,20 @@ describe('sqlite, when restoring', () => {
     expect(sql(file, database => database.prepare('SELECT count(*) AS n FROM plain').get()?.n)).toBe(3000)
   })
 
+  it.each(['swap', 'swapBack'] as const)('goes on with a %s over the empty file that a client made by opening the name in between', async verb => {
+    const file = join(await temporary(), 'shop.sqlite')
+    sql(file, ROWS)
+    const source = sqlite('database', { file })
+    const { bytes } = await dumped(source)
+    await source.load('beside', run).take(streamOf(bytes), doing())
+    await rename(file, `${file}__aside_${run}`)
+    new DatabaseSync(file).close()
+    await writeFile(file, '')
+    await source[verb](run, []).run(doing())
+    expect(sql(file, database => database.prepare('SELECT count(*) AS n FROM plain').get()?.n)).toBe(3000)
+    expect(existsSync(`${file}.hollow`)).toBe(false)
+  })
+
   it('restores over a ruined file, which cannot be locked or read', async () => {
     const file = join(await temporary(), 'shop.sqlite')
     sql(file, ROWS)

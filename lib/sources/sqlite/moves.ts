@@ -34,6 +34,9 @@ export const databaseMover: Mover = {
     for (const sidecar of SIDECARS) await rm(from + sidecar, { force: true })
   },
 
+  // SQLite makes a file of no bytes for whoever opens a name that is not there.
+  hollow: async path => (await stat(path)).size === 0,
+
   async settle(live, others) {
     for (const other of others) {
       for (const sidecar of SIDECARS) {
