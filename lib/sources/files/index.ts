@@ -1,11 +1,12 @@
 import { chmod, lstat, rename, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { quote } from '../../exec/command.ts'
 import { Trouble } from '../../plan/outcome.ts'
-import type { Action, Doing } from '../../plan/plan.ts'
-import { failedAt, leaveScratch, nothingAt, runOfScratch, runsLeft, type Spots, scratchNames, spotOf, spots, stands } from '../places.ts'
-import type { Content, Dump, PartFacts, Place, Source } from '../source.ts'
-import { type Mover, swapPaths, swapPathsBack } from '../swap-paths.ts'
+import type { Doing } from '../../plan/plan.ts'
+import { pathMoves } from '../path-moves.ts'
+import { failedAt, nothingAt, type Spots, spotOf, spots, stands } from '../places.ts'
+import type { Content, Dump, PartFacts, Source } from '../source.ts'
+import type { Mover } from '../swap-paths.ts'
 import { loadOf } from './load.ts'
 import { packed } from './pack.ts'
 import { reading, unreadable } from './read.ts'
@@ -35,33 +36,10 @@ export function files(name: string, options: FilesOptions): Source {
       return tally.content()
     },
     load: (place, run) => loadOf(at, place, run),
-    presence: async run => ({
-      live: Number(await stands(at.live)),
-      beside: Number(await stands(at.beside(run))),
-      aside: Number(await stands(at.aside(run))),
-      scratch: Number(await stands(at.drill(run))),
-    }),
     content: async (place, run, doing) =>
       (await stands(spotOf(at, place, run))) ? contentOf(spotOf(at, place, run), doing) : nothingAt(at, place, run),
-    unload: (place, run) => unload(at, place, run),
-    swap: run =>
-      call(`mv ${quote(at.live)} ${quote(at.aside(run))} && mv ${quote(at.beside(run))} ${quote(at.live)}`, () => swapPaths(at, run, folderMover)),
-    swapBack: run =>
-      call(`mv ${quote(at.live)} ${quote(at.beside(run))} && mv ${quote(at.aside(run))} ${quote(at.live)}`, () =>
-        swapPathsBack(at, run, folderMover),
-      ),
-    forget: run =>
-      call(`rm -rf ${quote(at.aside(run))}`, async () => {
-        await removeFolder(at.aside(run))
-        await rm(at.nothing(run), { force: true })
-        return undefined
-      }),
-    remains: () => runsLeft(at),
+    ...pathMoves(at, folderMover, { command: 'rm -rf', remove: removeFolder }),
   }
-}
-
-function call(prints: string, work: Action['run']): Action {
-  return { kind: 'call', prints, run: work }
 }
 
 function dumpOf(at: Spots): Dump {
@@ -124,17 +102,6 @@ async function factsOf(name: string, at: Spots, doing: Doing): Promise<PartFacts
     if (code === 'EACCES' || code === 'EPERM' || error instanceof Trouble) return { ...blank, state: 'denied', because: message }
     return { ...blank, state: 'unreachable', because: message }
   }
-}
-
-function unload(at: Spots, place: Place, run: string): Action {
-  const folder = spotOf(at, place, run)
-  return call(`rm -rf ${quote(folder)}`, async () => {
-    await removeFolder(folder)
-    if (place === 'beside') return undefined
-    for (const left of await scratchNames(at)) if (runOfScratch(at, left) === run) await removeFolder(join(at.scratch, left))
-    await leaveScratch(at)
-    return undefined
-  })
 }
 
 /** Removes a tree that this toolkit made or put aside, never anything else; links in it are removed, not followed. */

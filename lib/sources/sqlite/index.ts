@@ -1,10 +1,8 @@
-import { rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { quote } from '../../exec/command.ts'
-import type { Action } from '../../plan/plan.ts'
-import { leaveScratch, nothingAt, runOfScratch, runsLeft, type Spots, scratchNames, spotOf, spots, stands } from '../places.ts'
-import type { Place, Source } from '../source.ts'
-import { swapPaths, swapPathsBack } from '../swap-paths.ts'
+import { pathMoves } from '../path-moves.ts'
+import { nothingAt, spotOf, spots, stands } from '../places.ts'
+import type { Source } from '../source.ts'
 import { contentOf } from './content.ts'
 import { dumpOf } from './dump.ts'
 import { factsOf } from './facts.ts'
@@ -30,12 +28,6 @@ export function sqlite(name: string, options: SqliteOptions): Source {
     dump: () => dumpOf(at),
     examine: (bytes, doing) => examine(at, bytes, doing),
     load: (place, run) => loadOf(at, place, run),
-    presence: async run => ({
-      live: Number(await stands(at.live)),
-      beside: Number(await stands(at.beside(run))),
-      aside: Number(await stands(at.aside(run))),
-      scratch: Number(await stands(at.drill(run))),
-    }),
     content: async (place, run, doing) => {
       if (!(await stands(spotOf(at, place, run)))) return nothingAt(at, place, run)
       if (place !== 'live') return contentOfFrozen(spotOf(at, place, run), doing)
@@ -46,35 +38,7 @@ export function sqlite(name: string, options: SqliteOptions): Source {
         database.close()
       }
     },
-    unload: (place, run) => unload(at, place, run),
-    swap: run =>
-      call(`mv ${quote(at.live)} ${quote(at.aside(run))} && mv ${quote(at.beside(run))} ${quote(at.live)}`, () => swapPaths(at, run, databaseMover)),
-    swapBack: run =>
-      call(`mv ${quote(at.live)} ${quote(at.beside(run))} && mv ${quote(at.aside(run))} ${quote(at.live)}`, () =>
-        swapPathsBack(at, run, databaseMover),
-      ),
-    forget: run =>
-      call(`rm -f ${quote(at.aside(run))}`, async () => {
-        await removeDatabase(at.aside(run))
-        await rm(at.nothing(run), { force: true })
-        return undefined
-      }),
-    remains: () => runsLeft(at),
+    ...pathMoves(at, databaseMover, { command: 'rm -f', remove: removeDatabase }),
     lock: lockOf(at),
   }
-}
-
-function unload(at: Spots, place: Place, run: string): Action {
-  const file = spotOf(at, place, run)
-  return call(`rm -f ${quote(file)}`, async () => {
-    await removeDatabase(file)
-    if (place === 'beside') return undefined
-    for (const left of await scratchNames(at)) if (runOfScratch(at, left) === run) await removeDatabase(join(at.scratch, left))
-    await leaveScratch(at)
-    return undefined
-  })
-}
-
-function call(prints: string, work: Action['run']): Action {
-  return { kind: 'call', prints, run: work }
 }
