@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { spent } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
-import { type Command, environmentOf, prints } from './command.ts'
+import { type Command, environmentOf, type Opened, prints } from './command.ts'
 import { secretFile } from './descriptor.ts'
 import { groupRuns, signalTo, startedOf } from './proc.ts'
 import { lastWords } from './tail.ts'
@@ -14,8 +14,8 @@ import { lastWords } from './tail.ts'
 /** Between asking a group to stop (SIGTERM) and ending it (SIGKILL), in milliseconds. */
 export const GRACE_MS = 5_000
 
-/** How a process ended; `because` when it was we who ended it. */
-export type End = { readonly code: number | null; readonly signal: string | null; readonly because?: string }
+/** How a process ended; `because` when it was we who ended it, `lost` when it was the way to its host. */
+export type End = { readonly code: number | null; readonly signal: string | null; readonly because?: string; readonly lost?: Error }
 
 /** A process that we started, the leader of its own group. */
 export type Child = {
@@ -29,10 +29,15 @@ export type Child = {
   /** Ends the whole group, SIGTERM first; `ended` then says why. */
   stop(because: string): void
   stderr(): string
+  /** Whether our own process stays for its sake; yes, unless told otherwise. */
+  hold(on: boolean): void
 }
 
 /** Whether the caller writes to stdin, and the longest time of a command in milliseconds. */
 type How = { readonly stdin: 'pipe' | 'ignore'; readonly budgetMs?: number }
+
+/** A process, or a pipe of one, for which Node waits before it exits. */
+type Holder = { ref?(): unknown; unref?(): unknown }
 
 const alive = new Set<Child>()
 
@@ -49,13 +54,16 @@ export function stopAll(signal: NodeJS.Signals): void {
 /** Starts a command in a process group of its own; throws Trouble(3) when its program cannot be found, and the signal's reason when already aborted. */
 export async function start(command: Command, doing: Doing, how: How): Promise<Child> {
   doing.signal.throwIfAborted()
-  const process = spawned(command, doing.run, command.preface === undefined ? how.stdin : 'pipe')
+  const opened = await command.way?.open(doing)
+  doing.signal.throwIfAborted()
+  const first = opened === undefined ? command.preface?.reveal() : `${opened.greeting}${command.preface?.reveal() ?? ''}`
+  const process = spawned(command, doing.run, first === undefined ? how.stdin : 'pipe')
   // No pid means that it never ran; the error event says why.
   if (process.pid === undefined) {
     const [cause] = await once(process, 'error')
     throw notStarted(command, cause)
   }
-  const child = watched(command, process, process.pid, doing.signal, how)
+  const child = watched(command, process, process.pid, doing.signal, how, opened)
   try {
     doing.spawned({ pid: child.pid, started: child.started, prints: child.prints })
   } catch (cause) {
@@ -65,7 +73,7 @@ export async function start(command: Command, doing: Doing, how: How): Promise<C
     throw cause
   }
   // Whoever feeds the rest looks at the exit code and at what was taken; nothing more is to be learned here.
-  if (command.preface !== undefined) process.stdin?.on('error', () => {}).write(command.preface.reveal())
+  if (first !== undefined) process.stdin?.on('error', () => {}).write(first)
   return child
 }
 
@@ -83,7 +91,7 @@ function spawned(command: Command, run: string, stdin: 'pipe' | 'ignore'): Child
   }
 }
 
-function watched(command: Command, process: ChildProcess, pid: number, signal: AbortSignal, { stdin, budgetMs }: How): Child {
+function watched(command: Command, process: ChildProcess, pid: number, signal: AbortSignal, { stdin, budgetMs }: How, way?: Opened): Child {
   const stderr = lastWords(process.stderr!)
   let because: string | undefined
   let killer: NodeJS.Timeout | undefined
@@ -102,7 +110,9 @@ function watched(command: Command, process: ChildProcess, pid: number, signal: A
     endGroup()
   }
   const onAbort = () => stop('stopped')
+  const onClosed = () => stop('stopped: the way to its host was closed')
   signal.addEventListener('abort', onAbort, { once: true })
+  way?.until.addEventListener('abort', onClosed, { once: true })
   const budget = budgetMs === undefined ? undefined : setTimeout(() => stop(`stopped after ${spent(budgetMs)}, its time limit`), budgetMs)
   const ended = new Promise<End>(resolve => {
     process.once('exit', code => {
@@ -114,8 +124,11 @@ function watched(command: Command, process: ChildProcess, pid: number, signal: A
       if (killer !== undefined) await groupGone(pid)
       clearTimeout(killer)
       signal.removeEventListener('abort', onAbort)
+      way?.until.removeEventListener('abort', onClosed)
       alive.delete(child)
-      resolve(because === undefined ? { code, signal: exitSignal } : { code: null, signal: exitSignal ?? 'SIGTERM', because })
+      const end = because === undefined ? { code, signal: exitSignal } : { code: null, signal: exitSignal ?? 'SIGTERM', because }
+      const lost = await way?.ended(end, stderr()).catch((cause: Error) => cause)
+      resolve(lost === undefined ? end : { ...end, lost })
     })
   })
   const child: Child = {
@@ -128,6 +141,9 @@ function watched(command: Command, process: ChildProcess, pid: number, signal: A
     ended,
     stop,
     stderr,
+    hold(on) {
+      for (const handle of [process, ...process.stdio] as (Holder | null)[]) handle?.[on ? 'ref' : 'unref']?.()
+    },
   }
   alive.add(child)
   return child

@@ -1,3 +1,4 @@
+import type { Doing } from '../plan/plan.ts'
 import { redact, type Secret } from '../plan/secrets.ts'
 
 /** A command as data: an argument array, never a shell string. */
@@ -16,6 +17,26 @@ export type Command = {
   readonly cwd?: string
   /** What a person would type for it, where that is not what is run. */
   readonly typed?: { readonly file: string; readonly argv: readonly string[] }
+  /** How it gets to the host that it runs on; absent on this machine. */
+  readonly way?: Way
+}
+
+/** How a command gets to another host. */
+export type Way = {
+  /** What runs there, for messages: `docker on deploy@shop`. */
+  readonly says: string
+  /** Makes the way ready before the command starts; throws Trouble. */
+  open(doing: Doing): Promise<Opened>
+}
+
+/** A way that is ready for one command. */
+export type Opened = {
+  /** Written to stdin before the preface. */
+  readonly greeting: string
+  /** Aborted when the way is closed; the command is ended then. */
+  readonly until: AbortSignal
+  /** Called after the end; an error when the end was the way's (a cut link, no such program there) and not the command's own. */
+  ended(end: { readonly code: number | null; readonly because?: string }, stderr: string): Promise<Error | undefined>
 }
 
 /** What a finished command said; stderr is the last part only, redacted. */
@@ -79,8 +100,8 @@ const INHERITED = [
 /** Where programs are looked for when we were started without a PATH; Debian's default. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** The whole environment of a command: the inherited names, the run that it belongs to, and its own additions. */
-export function environmentOf(command: Command, run: string): Record<string, string> {
+/** The whole environment of a command: the inherited names, its own additions, and the run that it belongs to, where it belongs to one. */
+export function environmentOf(command: Command, run?: string): Record<string, string> {
   const inherited = INHERITED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
-  return { PATH: DEFAULT_PATH, ...Object.fromEntries(inherited), ...command.env, RUNBOOKS_RUN: run }
+  return { PATH: DEFAULT_PATH, ...Object.fromEntries(inherited), ...command.env, ...(run === undefined ? {} : { RUNBOOKS_RUN: run }) }
 }

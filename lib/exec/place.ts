@@ -13,8 +13,8 @@ export type Inside = { readonly secrets?: Readonly<Record<string, Secret>>; read
 /** Exit code of the wrapper when stdin ended before it had read the secrets. */
 const SECRETS_CUT = 96
 
-/** Reads `NAME LINES`, then that many lines of value, as often as the first argument says; the rest of stdin is left to the command. */
-const READ_SECRETS = `n=$1; shift
+/** POSIX sh: reads `NAME LINES`, then that many lines of value, as often as the first argument says; the rest of stdin is left to the command. */
+export const READ_SECRETS = `n=$1; shift
 while [ "$n" -gt 0 ]; do
 IFS=' ' read -r name lines || exit ${SECRETS_CUT}
 value= sep=
@@ -29,7 +29,7 @@ done
 unset n name lines line value sep`
 
 /** The command takes what is left of stdin; when we are gone, its input ends. */
-const WITH_INPUT = `${READ_SECRETS}
+export const WITH_INPUT = `${READ_SECRETS}
 exec "$@"`
 
 /**
@@ -37,7 +37,7 @@ exec "$@"`
  * Every process is waited for: one left over goes to the container's first process, and PostgreSQL, where it is that, takes
  * a stranger's end by a signal for the crash of one of its own, and ends all sessions.
  */
-const WITHOUT_INPUT = `${READ_SECRETS}
+export const WITHOUT_INPUT = `${READ_SECRETS}
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
@@ -56,14 +56,12 @@ exit "$code"`
  */
 export function inService(place: ComposeService, command: Command, inside: Inside): Command {
   if (command.secret !== undefined) throw new RangeError('a descriptor does not reach into a service; give the secret a name')
-  const secrets = Object.entries(inside.secrets ?? {})
-  const wrong = secrets.find(([name]) => !/^[A-Z_][A-Z0-9_]*$/.test(name))
-  if (wrong) throw new RangeError(`${wrong[0]} is not the name of a variable`)
+  const secrets = secretLines(inside.secrets)
   const exec = execArgv(place, command)
   return {
     file: 'docker',
-    argv: [...exec, 'sh', '-c', inside.input ? WITH_INPUT : WITHOUT_INPUT, 'sh', String(secrets.length), command.file, ...command.argv],
-    preface: new Secret(`secrets for ${place.service}`, secrets.map(([name, secret]) => lines(name, secret.reveal())).join('')),
+    argv: [...exec, 'sh', '-c', inside.input ? WITH_INPUT : WITHOUT_INPUT, 'sh', secrets.count, command.file, ...command.argv],
+    preface: new Secret(`secrets for ${place.service}`, secrets.text),
     typed: { file: 'docker', argv: [...exec, command.file, ...command.argv] },
   }
 }
@@ -78,8 +76,18 @@ export function looksAt(place: ComposeService): string {
   return ['docker', ...composeArgv(place), 'ps', place.service].map(quote).join(' ')
 }
 
-function lines(name: string, value: string): string {
-  return `${name} ${value.split('\n').length}\n${value}\n`
+/** Whether docker's own words say that the service could not be entered; the programs inside say other things. */
+export function cannotBeEntered(stderr: string): boolean {
+  return /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i.test(stderr)
+}
+
+/** Secrets as `READ_SECRETS` reads them, and how many; throws RangeError for a name that is no variable in capitals. */
+export function secretLines(secrets: Readonly<Record<string, Secret>> = {}): { readonly count: string; readonly text: string } {
+  const all = Object.entries(secrets)
+  const wrong = all.find(([name]) => !/^[A-Z_][A-Z0-9_]*$/.test(name))
+  if (wrong) throw new RangeError(`${wrong[0]} is not the name of a variable`)
+  const lines = (name: string, value: string) => `${name} ${value.split('\n').length}\n${value}\n`
+  return { count: String(all.length), text: all.map(([name, secret]) => lines(name, secret.reveal())).join('') }
 }
 
 function composeArgv({ compose: { project, file, directory } }: ComposeService): string[] {

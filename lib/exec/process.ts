@@ -33,6 +33,7 @@ async function ran(command: Command, doing: Doing, limits: Limits): Promise<{ ch
   child.stdin?.on('error', () => {}).end(input)
   const end = await child.ended
   doing.signal.throwIfAborted()
+  if (end.lost) throw end.lost
   const stderr = [child.stderr(), end.because].filter(Boolean).join('\n')
   return { child, end, finished: { code: end.code, signal: end.signal, stdout: Buffer.concat(chunks).toString('utf8'), stderr } }
 }
@@ -89,6 +90,7 @@ async function* output(command: Command, doing: Doing, lend: boolean, onStart: (
   }
   const end = await child.ended
   doing.signal.throwIfAborted()
+  if (end.lost) throw end.lost
   if (end.code !== 0) throw failure(command, child, end)
   if (lost !== undefined) throw lost
 }
@@ -105,8 +107,9 @@ export async function feed(command: Command, bytes: AsyncIterable<Buffer>, doing
   const end = await child.ended
   doing.signal.throwIfAborted()
   if (took.how === 'threw') throw took.cause
+  if (end.lost) throw end.lost
   if (end.code !== 0) throw failure(command, child, end)
-  if (took.how === 'refused') throw new CommandFailed(`${command.file} exited 0 without reading all of its input`, 0, null, child.stderr())
+  if (took.how === 'refused') throw new CommandFailed(`${named(command)} exited 0 without reading all of its input`, 0, null, child.stderr())
   return { code: 0, signal: null, stdout: Buffer.concat(said).toString('utf8').slice(-OUTPUT_KEPT), stderr: child.stderr() }
 }
 
@@ -121,5 +124,9 @@ function keepLast(chunks: Buffer[], chunk: Buffer): void {
 function failure(command: Command, child: Child, end: End): CommandFailed {
   const how = end.because ?? (end.code === null ? `was ended by ${end.signal}` : `exited ${end.code}`)
   const words = child.stderr()
-  return new CommandFailed(`${command.file} ${end.because ? `was ${how}` : how}${words ? `: ${words}` : ''}`, end.code, end.signal, words)
+  return new CommandFailed(`${named(command)} ${end.because ? `was ${how}` : how}${words ? `: ${words}` : ''}`, end.code, end.signal, words)
+}
+
+function named(command: Command): string {
+  return command.way?.says ?? command.file
 }

@@ -31,11 +31,16 @@ export async function survivors(run: string): Promise<readonly Survivor[]> {
     const look = ['ps -axww -o pid,lstart,command']
     throw new Trouble(8, `cannot look for processes that run ${run} left behind: ${process.platform} has no /proc`, { look })
   }
+  return carriers(`RUNBOOKS_RUN=${run}`)
+}
+
+/** Processes of this machine whose environment has a variable, `NAME=value`, but those that this one was started by; none where there is no /proc. */
+export function carriers(variable: string): readonly Survivor[] {
   const own = ancestors()
-  return all
+  return pids()
     .filter(pid => !own.has(pid))
     .flatMap(pid => {
-      if (!readOr(`/proc/${pid}/environ`)?.split('\0').includes(`RUNBOOKS_RUN=${run}`)) return []
+      if (!readOr(`/proc/${pid}/environ`)?.split('\0').includes(variable)) return []
       const stat = statOf(pid)
       return stat === undefined || isDead(stat) ? [] : [{ pid, started: stat.started, prints: commandLine(pid) }]
     })
@@ -44,18 +49,23 @@ export async function survivors(run: string): Promise<readonly Survivor[]> {
 /** Ends the survivors of a run, each with its group, SIGTERM first; returns those it found, throws Trouble(5) when one cannot be ended. */
 export async function endSurvivors(run: string): Promise<readonly Survivor[]> {
   const found = await survivors(run)
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const deadline = Date.now() + GRACE_MS
-    for (let left = await survivors(run); left.length > 0 && Date.now() < deadline; left = await survivors(run)) {
-      for (const survivor of left) end(survivor, signal)
-      await sleep(50)
-    }
-  }
-  const left = await survivors(run)
+  const left = await ended(() => survivors(run))
   if (left.length === 0) return found
   throw new Trouble(5, `could not end ${left.map(one => `${one.prints} (process ${one.pid})`).join(', ')} of run ${run}`, {
     next: left.map(one => `sudo kill -9 ${one.pid}`),
   })
+}
+
+/** Ends what is found, each with its group, SIGTERM first, until nothing is found any more; returns what could not be ended. */
+export async function ended(find: () => Promise<readonly Survivor[]>, graceMs = GRACE_MS): Promise<readonly Survivor[]> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const deadline = Date.now() + graceMs
+    for (let left = await find(); left.length > 0 && Date.now() < deadline; left = await find()) {
+      for (const survivor of left) end(survivor, signal)
+      await sleep(50)
+    }
+  }
+  return find()
 }
 
 function end(survivor: Survivor, signal: NodeJS.Signals): void {
@@ -83,7 +93,10 @@ function bootId(): string {
   return readOr('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
-function user(): string {
+/** Who works here; in CI that is who started the job, not the account that it runs under. */
+export function user(): string {
+  const starter = process.env.CI ? process.env.GITHUB_ACTOR || process.env.GITLAB_USER_LOGIN : undefined
+  if (starter) return starter
   try {
     return userInfo().username
   } catch {
