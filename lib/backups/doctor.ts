@@ -1,3 +1,4 @@
+import { backupAgeVerdict } from '../checks/backup-age.ts'
 import type { Told } from '../notify/tell.ts'
 import { spent } from '../plan/durations.ts'
 import type { StoreFacts } from '../stores/store.ts'
@@ -45,14 +46,11 @@ export function lockRight({ name, lock }: StoreFacts) {
 
 /** There is a sound backup, and none of the allowed data loss has passed since. */
 export function freshEnough(points: readonly Point[], site: Pick<DataSite, 'stack' | 'environment' | 'dataLossMs'>, nowMs = Date.now()) {
-  const { dataLossMs } = site
-  const newest = points.at(-1)?.manifest
-  const age = newest ? nowMs - Date.parse(newest.begun) : Number.POSITIVE_INFINITY
-  const because = newest ? `the newest sound backup is ${spent(age)} old; the stack allows ${spent(dataLossMs ?? 0)}` : 'there is no sound backup'
+  const { is, says } = backupAgeVerdict(points.at(-1)?.manifest?.begun ?? null, site.dataLossMs, nowMs)
   return {
     title: 'a fresh backup',
-    holds: newest !== undefined && (dataLossMs === undefined || age <= dataLossMs),
-    because,
+    holds: is === 'healthy',
+    because: says,
     mend: `npx zx runbooks/backup.ts --stack=${site.stack} --environment=${site.environment}`,
   }
 }

@@ -16,7 +16,7 @@ export type Ended = {
   readonly settled?: 'resume' | 'revert' | 'close' | undefined
   /** Whether the run before this one, of the same runbook, came to anything but success. */
   readonly failedBefore?: boolean
-  /** What the runbook has to add: `shrunk`, `stale`. */
+  /** What the runbook has to add: `shrunk`, `stale`, `unhealthy`. */
   readonly tells?: readonly Event[]
 }
 
@@ -33,6 +33,7 @@ export function eventsOf({ outcome, settled, failedBefore, tells = [] }: Ended):
 const SEVERITY: Readonly<Record<Event, readonly [Severity, Severity]>> = {
   'human needed': ['critical', 'warning'],
   failed: ['critical', 'warning'],
+  unhealthy: ['critical', 'warning'],
   stale: ['critical', 'warning'],
   shrunk: ['warning', 'warning'],
   undone: ['warning', 'info'],

@@ -27,6 +27,12 @@ const KINDS: Readonly<Record<Event | 'test', Kind>> = {
     means: 'Something stands half-way, and nothing new starts until it is settled. Choose one of the commands under Next.',
   },
   failed: { mark: '🔴', color: RED, title: runbook => `${runbook} failed`, means: 'It did not do what it should.' },
+  unhealthy: {
+    mark: '🔴',
+    color: RED,
+    title: () => 'not everything is healthy',
+    means: 'Something that the stack needs does not do what it should. Why says what, and Look shows more.',
+  },
   stale: {
     mark: '🟠',
     color: ORANGE,

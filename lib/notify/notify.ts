@@ -2,7 +2,7 @@ import type { Outcome } from '../plan/journal.ts'
 import type { Json } from '../plan/plan.ts'
 
 /** What a run can come to, gravest first: a message speaks of the gravest that is true. `recovered` is the first success after a failure. */
-export const EVENTS = ['human needed', 'failed', 'stale', 'shrunk', 'undone', 'recovered', 'done', 'start'] as const
+export const EVENTS = ['human needed', 'failed', 'unhealthy', 'stale', 'shrunk', 'undone', 'recovered', 'done', 'start'] as const
 export type Event = (typeof EVENTS)[number]
 
 /** How much a message matters; follows from the event and from whether the environment is protected. */

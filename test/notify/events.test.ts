@@ -57,6 +57,7 @@ test('severity follows from the event and from the protection of the environment
   expect(severities).toEqual([
     ['human needed', 'critical', 'warning'],
     ['failed', 'critical', 'warning'],
+    ['unhealthy', 'critical', 'warning'],
     ['stale', 'critical', 'warning'],
     ['shrunk', 'warning', 'warning'],
     ['undone', 'warning', 'info'],

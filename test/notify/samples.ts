@@ -45,6 +45,14 @@ const OUTCOMES: Readonly<Record<Event, Outcome | null>> = {
     look: ['df -h /var/lib/mongodb'],
     verified,
   },
+  unhealthy: {
+    word: 'UNHEALTHY',
+    exit: 7,
+    says: '12 of 14 healthy, 1 unhealthy, 1 could not be looked at',
+    why: 'api.immo.example/health: answered 503, not 2xx: database is gone\nprometheus: could not look: no way to that host',
+    look: ['curl -sSi https://api.immo.example/health'],
+    verified,
+  },
   stale: {
     word: 'UNHEALTHY',
     exit: 7,
@@ -59,7 +67,8 @@ const OUTCOMES: Readonly<Record<Event, Outcome | null>> = {
 export function sample(event: Event | 'test'): Message {
   const outcome = event === 'test' ? null : OUTCOMES[event]
   const events = event === 'test' ? [] : [event]
-  const runbook = event === 'stale' || event === 'test' ? 'doctor' : event === 'human needed' ? 'restore' : 'backup'
+  const runbook =
+    event === 'unhealthy' ? 'health-check' : event === 'stale' || event === 'test' ? 'doctor' : event === 'human needed' ? 'restore' : 'backup'
   const run = outcome?.exit === 7 || event === 'test' ? null : `20251209T023005Z-${runbook}-r7f31c2`
   return {
     events,
