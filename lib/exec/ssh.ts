@@ -84,7 +84,9 @@ async function gone(link: Link, options: SshOptions, mark: string, doing: Doing)
   if (!link.isOpen()) return
   const script = 'while grep -qsF "RUNBOOKS_MARK=$1" /proc/[0-9]*/environ; do sleep 0.1 || sleep 1; done'
   const argv = [...link.argv, commandLine({ file: 'sh', argv: ['-c', script, 'sh', mark] }, false, '0')]
-  const preface = new Secret('nothing', `${doing.run}\nlook\n`)
+  // What is in a preface counts as secret from then on, so neither the run's id nor a word stands in it.
+  const own = crypto.randomUUID()
+  const preface = new Secret('nothing', `${own}\n${own}\n`)
   const typed = { file: 'ssh', argv: [...typedArgv(options), 'ps'] }
   await run({ file: 'ssh', argv, preface, typed }, outlasting(doing), { budgetMs: ENDED_MS })
 }

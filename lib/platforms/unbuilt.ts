@@ -1,0 +1,15 @@
+import type { Platform, WriterSwitch } from './platform.ts'
+
+/**
+ * A platform that cannot be built here, such as one whose secret is not set on the machine that makes the backups. Work on data goes on without it;
+ * whoever needs it is told why there is none.
+ */
+export function unbuilt(kind: string, error: unknown): Platform {
+  const fail = (): never => {
+    throw error
+  }
+  const writers: WriterSwitch = { running: async () => fail(), stop: fail, start: fail }
+  const known: Readonly<Record<PropertyKey, unknown>> = { kind, where: `${kind}, not set up here`, writers }
+  const absent: ReadonlySet<PropertyKey> = new Set(['then', 'caution', 'split', 'survivors', 'endSurvivors', 'close'])
+  return new Proxy({} as Platform, { get: (_, name) => (absent.has(name) ? undefined : (known[name] ?? fail())) })
+}
