@@ -1,9 +1,13 @@
-import { defineStack, discord, env, mongodb, s3, secret } from 'runbooks'
+import { compose, defineStack, discord, env, http, mongodb, s3, secret } from 'runbooks'
 
-/** Volunteering: MongoDB by URL, backed up to the bucket that the application has already. */
+/** Volunteering, on one VPS by ssh: MongoDB by URL, backed up to the bucket that the application has already. */
 export default defineStack({
   name: 'benevoclic',
   timezone: 'Europe/Paris',
+  services: {
+    'benevoclic-api': { image: 'benevoclic/benevoclic-api', port: 3000, health: '/health', traffic: 'split', twice: 'allowed' },
+  },
+  deploy: { smoke: [http('/health', { status: 200, within: '2s' })], bake: '30s', budget: '3min' },
   data: { database: mongodb({ uri: secret('MONGODB_URL'), databases: ['benevoclic'] }) },
   backups: { objectives: { dataLoss: '24h', recovery: '1h' }, keep: { days: 14, monthly: 6 } },
   schedules: [
@@ -13,6 +17,31 @@ export default defineStack({
   environments: {
     production: {
       protected: true,
+      platform: compose({
+        host: env('VPS_HOST'),
+        user: env('VPS_USERNAME'),
+        key: secret('OVH_SSH_KEY'),
+        knownHosts: env('VPS_KNOWN_HOSTS'),
+        project: 'benevoclic',
+        directory: '/srv/benevoclic',
+        files: 'compose/benevoclic',
+        door: 'http://127.0.0.1:80',
+        registry: { username: env('DOCKERHUB_USERNAME'), password: secret('DOCKERHUB_TOKEN') },
+        environment: {
+          MONGODB_DB_NAME: env('MONGODB_DB_NAME'),
+          FIREBASE_PROJECT_ID: env('FIREBASE_PROJECT_ID'),
+          AWS_BUCKET_NAME: env('AWS_BUCKET_NAME'),
+          AWS_REGION: env('AWS_REGION'),
+        },
+        secrets: {
+          mongodb_url: secret('MONGODB_URL'),
+          firebase_client_email: secret('FIREBASE_CLIENT_EMAIL'),
+          firebase_private_key: secret('FIREBASE_PRIVATE_KEY'),
+          firebase_api_key: secret('FIREBASE_API_KEY'),
+          aws_access_key_id: secret('AWS_ACCESS_KEY_ID'),
+          aws_secret_access_key: secret('AWS_SECRET_ACCESS_KEY'),
+        },
+      }),
       stores: [
         s3({
           bucket: env('AWS_BUCKET_NAME'),

@@ -1,12 +1,46 @@
-import { defineStack, email, env, postgres, redis, s3, secret } from 'runbooks'
+import { compose, defineStack, email, env, http, postgres, redis, s3, secret } from 'runbooks'
 
 /** The Compose project of the stack; its databases publish no port, so the tools run inside the services and stream out. */
 const inService = (service: string) => ({ compose: { project: 'ecosyste', directory: '/srv/ecosyste' }, service })
+
+/** Where it runs; every environment has a host of its own, with the same layout. */
+const platform = compose({
+  project: 'ecosyste',
+  directory: '/srv/ecosyste',
+  files: 'compose/ecosyste',
+  door: 'http://127.0.0.1:80',
+  registry: { username: env('DOCKERHUB_USERNAME'), password: secret('DOCKERHUB_TOKEN') },
+  environment: { DB_USER: env('DB_USER'), DB_NAME: env('DB_NAME') },
+  secrets: {
+    database_url: secret('DATABASE_URL'),
+    redis_url: secret('REDIS_URL'),
+    jwt_secret: secret('JWT_SECRET'),
+    db_password: secret('DB_PASSWORD'),
+  },
+})
+
+const stores = [
+  s3({
+    bucket: env('S3_BUCKET'),
+    region: env('AWS_REGION'),
+    accessKeyId: secret('AWS_ACCESS_KEY_ID'),
+    secretAccessKey: secret('AWS_SECRET_ACCESS_KEY'),
+  }),
+] as const
 
 /** Social network: PostgreSQL and Redis in one recovery point on S3, daily; Sunday's is kept longer and drilled. */
 export default defineStack({
   name: 'ecosyste',
   timezone: 'Europe/Paris',
+  services: {
+    backend: { image: 'ecosyste/backend', port: 3001, health: '/health', traffic: 'split', twice: 'allowed' },
+    frontend: { image: 'ecosyste/frontend', port: 80, health: '/', traffic: 'split', twice: 'allowed' },
+  },
+  deploy: {
+    smoke: [http('/health', { status: 200, within: '2s' }), http('/', { status: 200, within: '2s' })],
+    bake: '1min',
+    budget: '5min',
+  },
   data: {
     database: postgres({ in: inService('postgres'), user: env('DB_USER'), password: secret('DB_PASSWORD'), database: env('DB_NAME') }),
     cache: redis({ in: inService('redis') }),
@@ -22,16 +56,11 @@ export default defineStack({
     { runbook: 'restore-drill', cron: '30 2 * * 0' },
   ],
   environments: {
+    staging: { platform, stores },
     production: {
       protected: true,
-      stores: [
-        s3({
-          bucket: env('S3_BUCKET'),
-          region: env('AWS_REGION'),
-          accessKeyId: secret('AWS_ACCESS_KEY_ID'),
-          secretAccessKey: secret('AWS_SECRET_ACCESS_KEY'),
-        }),
-      ],
+      platform,
+      stores,
       notify: [email({ smtp: secret('SMTP_URL'), to: env('ALERT_EMAIL'), on: ['failed', 'stale', 'recovered'] })],
     },
   },

@@ -1,6 +1,7 @@
 export {
   age,
   azureBlob,
+  compose,
   deadman,
   defineStack,
   directory,
@@ -8,13 +9,18 @@ export {
   email,
   env,
   files,
+  frozen,
+  http,
   mongodb,
   pagerduty,
   postgres,
   redis,
+  run,
   s3,
+  sandbox,
   secret,
   slack,
   sqlite,
   webhook,
 } from './stack/describe.ts'
+export { check } from './stack/describe-checks.ts'

@@ -1,18 +1,29 @@
 import { answers, leftoversCleared, loss, stamped, writers } from './backups/verbs/around.ts'
 import { copy, manifestWritten, objectsRemoved, readBack } from './backups/verbs/copy.ts'
-import { compared, examined, loaded, unloaded } from './backups/verbs/load.ts'
+import { compared, examined, loaded, sampleExamined, unloaded } from './backups/verbs/load.ts'
 import { pinned, pruned, prunedOld } from './backups/verbs/prune.ts'
 import { recorded, unrecorded } from './backups/verbs/record.ts'
 import { replicated } from './backups/verbs/replicate.ts'
 import { forgotten, held, released, swapped, swappedBack } from './backups/verbs/swap.ts'
+
+import { migrated, migratedForGood, unmigrated } from './releases/verbs/data.ts'
+import { baseline, frontDoor } from './releases/verbs/front-door.ts'
+import { measured, reached, smoked, sound } from './releases/verbs/judge.ts'
+import { recorded as releaseRecorded, tidied } from './releases/verbs/records.ts'
+import { fetched, healthy, removed, returned, staged, started, stopped, unstaged, workers } from './releases/verbs/slots.ts'
+import { drained, traffic } from './releases/verbs/traffic.ts'
 
 /** Every verb by the name that plans and journals use. A name never changes its meaning, because old journals are read back by it. */
 export const VERBS = {
   answers,
   compare: compared,
   copy,
+  drained,
   examine: examined,
+  'examine.sample': sampleExamined,
   forget: forgotten,
+  'front-door': frontDoor,
+  'front-door.baseline': baseline,
   hold: held,
   'leftovers.clear': leftoversCleared,
   load: loaded,
@@ -26,10 +37,29 @@ export const VERBS = {
   record: recorded,
   'record.remove': unrecorded,
   release: released,
+  'release.fetch': fetched,
+  'release.healthy': healthy,
+  'release.metrics': measured,
+  'release.migrate': migrated,
+  'release.migrate.for-good': migratedForGood,
+  'release.reached': reached,
+  'release.record': releaseRecorded,
+  'release.return': returned,
+  'release.smoke': smoked,
+  'release.sound': sound,
+  'release.stage': staged,
+  'release.start': started,
+  'release.unmigrate': unmigrated,
+  'release.unstage': unstaged,
+  'releases.tidy': tidied,
   replicate: replicated,
+  'slot.remove': removed,
+  'slot.stop': stopped,
   stamp: stamped,
   swap: swapped,
   'swap.back': swappedBack,
+  traffic,
   unload: unloaded,
+  workers,
   writers,
 } as const

@@ -1,13 +1,11 @@
-import type { Command } from '../exec/process.ts'
+import type { Check } from '../checks/check.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Secret } from '../plan/secrets.ts'
+import type { WriterSwitch } from '../platforms/platform.ts'
 import type { Source } from '../sources/source.ts'
 import type { Store } from '../stores/store.ts'
 import type { Encryption } from './encryption.ts'
 import type { Keep } from './retention.ts'
-
-/** Commands of a stack that stop and start what writes its data; `running` exits 0 while it runs and 1 while it is stopped. */
-export type Writers = { readonly stop: Command; readonly start: Command; readonly running: Command }
 
 /** What the data verbs know of a stack: its members by name. */
 export interface DataSite {
@@ -20,7 +18,10 @@ export interface DataSite {
   readonly keeper: string
   /** Whether a backup must reach all stores or any of them to count as done. */
   readonly policy: 'all' | 'any'
-  readonly writers?: Writers
+  /** Stops and starts what writes the data. */
+  readonly writers?: WriterSwitch
+  /** Builds what the stack file says to look at, when it is looked at. */
+  readonly checks?: () => Promise<readonly Check[]>
   readonly encryption?: Encryption
   /** Identities to decrypt with, once they were read; empty on a machine that only backs up. */
   readonly identities: Secret[]

@@ -39,6 +39,14 @@ export function size(bytes: number): string {
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${names[unit]}`
 }
 
+const SIZES = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 } as const
+
+/** Bytes of a typed size, `200MB`, in powers of 1000; undefined when the text is none. */
+export function parseSize(text: string): number | undefined {
+  const found = /^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|TB)$/.exec(text.trim())
+  return found ? Number(found[1]) * SIZES[found[2] as keyof typeof SIZES] : undefined
+}
+
 /** A count with its thousands set apart: `1,303`. */
 export function count(n: number): string {
   return n.toLocaleString('en-US')

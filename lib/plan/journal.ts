@@ -23,6 +23,8 @@ export type Fact =
       readonly nodes: readonly Node[]
       readonly hash: string
       readonly leases: readonly string[]
+      /** Leases that it holds besides its own. */
+      readonly holds?: readonly string[]
     }
   | { readonly at: 'leased'; readonly lease: string; readonly token: number }
   | {
@@ -42,6 +44,7 @@ export type Fact =
   | { readonly at: 'exited'; readonly of: string; readonly ok: boolean; readonly gives: Json; readonly why?: string; readonly look?: string }
   | { readonly at: 'verified'; readonly of: string; readonly seen: Json; readonly gives: Json; readonly how: How }
   | { readonly at: 'failed'; readonly of: string; readonly why: string; readonly look?: string; readonly seen: Json }
+  | { readonly at: 'watched'; readonly of: string; readonly seen: Json }
   | { readonly at: 'warned'; readonly of: string; readonly why: string }
   | { readonly at: 'asked'; readonly of: string; readonly shows: readonly Json[]; readonly since: string }
   | { readonly at: 'answered'; readonly of: string; readonly answer: 'yes' | 'no' | 'late' | 'unattended' }

@@ -53,8 +53,13 @@ export type Match = { readonly atLeast: number } | { readonly near: number; read
 /** The wanted state: named fields must match, others are free; for a list, `every` element must. */
 export type Goal = Json | Match | { readonly every: Goal } | { readonly [key: string]: Goal }
 
-/** What a look saw. `doomed` says that waiting longer is useless, and `because` says why. */
-export type Seen<S extends Json = Json> = { readonly state: S; readonly is: 'settled' | 'moving' | 'doomed'; readonly because?: string }
+/** What a look saw. `doomed` says that waiting longer is useless, and `because` says why; `look` is what a person wants to see then: the last lines of a log. */
+export type Seen<S extends Json = Json> = {
+  readonly state: S
+  readonly is: 'settled' | 'moving' | 'doomed'
+  readonly because?: string
+  readonly look?: string
+}
 
 /** Bytes (or items) done so far, with the total where it is known. */
 export type Progress = { readonly done: number; readonly total?: number | undefined; readonly unit?: 'bytes' | 'items' }
@@ -77,8 +82,8 @@ export type Action = {
   run(doing: Doing): Promise<Json | undefined>
 }
 
-/** No undo is possible or needed, and the reason that the plan prints. */
-export type NoUndo = { readonly none: string }
+/** No undo is possible or needed, and the reason that the plan prints. `person`: once it is done, only a person can decide how to go back. */
+export type NoUndo = { readonly none: string; readonly person?: true }
 
 /** What a step does, written once beside the member that owns it, and named in lib/verbs.ts so that a journal can be read back. */
 export interface Verb<A extends Json = Json, S extends Json = Json, Site = unknown> {

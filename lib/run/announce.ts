@@ -1,7 +1,8 @@
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { writeMetrics } from '../backups/metrics.ts'
+import { user } from '../exec/survivors.ts'
 import { eventsOf, severityOf } from '../notify/events.ts'
 import { sendable } from '../notify/message.ts'
 import { type Event, LIMIT_MS, type Message } from '../notify/notify.ts'
@@ -11,7 +12,7 @@ import type { Outcome } from '../plan/journal.ts'
 import type { StackDescription } from '../stack/describe.ts'
 import type { Audience } from '../stack/load.ts'
 import { readJournal } from './journal.ts'
-import { failedBefore, remember } from './leases.ts'
+import { failedBefore, remember, turned } from './leases.ts'
 import type { Common, Options, Values } from './options.ts'
 import { said } from './perform.ts'
 import { nameRun } from './prepare.ts'
@@ -86,15 +87,16 @@ function isTold({ definition, options, attended }: About, run: string | undefine
 
 function eventsNow({ definition }: About, came: Came, failedBefore: boolean): readonly Event[] {
   // A looker tells only what it was asked to watch for; that it could not look is a failure of the watch.
-  if (!definition.plan) return came.end ? (came.end.tells ?? []) : ['failed']
+  if (!definition.plan) return came.end ? [...(came.end.tells ?? []), ...(failedBefore ? (['recovered'] as const) : [])] : ['failed']
   return eventsOf({ outcome: came.outcome, settled: came.settled, failedBefore, tells: came.end?.tells ?? [] })
 }
 
 /** Whether the run before this one failed, by the shared state, which is told of a refusal: that leaves no other trace. A store that does not answer delays the end by LIMIT_MS at most. */
 async function askShared(session: Session | undefined, run: string | undefined, { outcome }: Came): Promise<boolean> {
   const { definition, site } = session ?? {}
-  if (!site || !definition?.plan || definition.lease === 'none') return false
+  if (!site || !definition || (definition.plan ? definition.lease === 'none' : definition.endedBy !== undefined)) return false
   const asked = async () => {
+    if (!definition.plan) return turned(cellOf(site, definition.name), { run: nameRun(definition.name).id, runbook: definition.name, outcome })
     const cell = cellOf(site, definition.lease)
     // An unfinished run (5) is remembered by whoever settles it.
     if (run === undefined && outcome.exit !== 0 && outcome.exit !== 5)
@@ -148,10 +150,9 @@ function messageOf({ definition, stack, environment }: About, events: readonly E
     environment,
     runbook,
     run: came.run ?? null,
-    by: `${userInfo().username}@${hostname()}`,
+    by: `${user()}@${hostname()}`,
     at: new Date().toISOString(),
-    // A looker watches over backups, and the next good backup is what ends the incident.
-    key: `${subject}/${definition.plan ? runbook : 'backup'}`,
+    key: `${subject}/${definition.endedBy ?? runbook}`,
     line: outcome ? lastLine(outcome, { subject, timezone: stack.timezone }) : '',
     outcome,
     report: folder ? join(folder, 'report.html') : null,

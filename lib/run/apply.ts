@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Entry } from '../plan/journal.ts'
-import type { Change, Gate, Group, Node } from '../plan/plan.ts'
+import type { Change, Gate, Group, Node, Seen } from '../plan/plan.ts'
 import { type Answer, argsNow, type Context, doingOf, note, record, StepFailed, verbOf } from './context.ts'
 import { perform, said } from './perform.ts'
 
@@ -78,11 +78,13 @@ function watch(context: Context, change: Change, outer: AbortSignal, stop: (why:
   const doing = doingOf(context, of, AbortSignal.any([outer, ended.signal]), hostname())
   const verb = verbOf(context, change.verb)
   const args = argsNow(context, change.args)
+  let last: Seen | undefined
   const loop = async (): Promise<StepFailed | undefined> => {
     while (!doing.signal.aborted) {
       const seen = await verb.look(args, context.site, doing)
+      last = seen
       if (seen.is === 'doomed') {
-        const breach = new StepFailed(of, seen.because ?? 'the watch broke')
+        const breach = new StepFailed(of, seen.because ?? 'the watch broke', seen.look)
         note(context, { at: 'failed', of, why: breach.message, seen: seen.state })
         stop(breach)
         return breach
@@ -98,9 +100,12 @@ function watch(context: Context, change: Change, outer: AbortSignal, stop: (why:
     return breach
   })
   return {
-    end: () => {
+    async end() {
       ended.abort()
-      return running
+      const breach = await running
+      // What was watched is worth knowing also when all went well.
+      await record(context, { at: 'watched', of, seen: last?.state ?? null })
+      return breach
     },
   }
 }

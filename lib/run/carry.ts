@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { live as liveChildren, stopAll } from '../exec/process.ts'
+import { matches } from '../plan/goals.ts'
 import type { Fact, Outcome } from '../plan/journal.ts'
 import { stepsOf } from '../plan/nodes.ts'
 import { type Exit, Trouble, wordOf } from '../plan/outcome.ts'
-import type { Gate } from '../plan/plan.ts'
+import type { Gate, Json } from '../plan/plan.ts'
 import { redact } from '../plan/secrets.ts'
 import { Declined, isDone } from './apply.ts'
 import { agreesTo, answerGate } from './consent.ts'
@@ -21,8 +23,7 @@ import { isDeadHere } from './unfinished.ts'
 const WAIT_LOOK_MS = 1_000
 
 /** Takes the runbook's lease for a run, waiting as long as --wait says and saying who holds it. Trouble(6) when it is not to be had. */
-export async function takeLease(session: Session, run: string): Promise<Lease> {
-  const name = session.definition.lease
+export async function takeLease(session: Session, run: string, name: string = session.definition.lease): Promise<Lease> {
   const until = performance.now() + (session.options.wait ?? 0)
   let told = false
   for (;;) {
@@ -43,6 +44,27 @@ export async function takeLease(session: Session, run: string): Promise<Lease> {
       session.abort.signal.throwIfAborted()
     }
   }
+}
+
+/** Takes leases in this order, all or none. */
+export async function takeLeases(session: Session, run: string, names: readonly string[]): Promise<readonly Lease[]> {
+  const taken: Lease[] = []
+  try {
+    for (const name of names) {
+      const lease = await takeLease(session, run, name)
+      lease.keep(error => session.abort.abort(error))
+      taken.push(lease)
+    }
+    return taken
+  } catch (error) {
+    await letGo(taken)
+    throw error
+  }
+}
+
+/** Lets leases go whose run did not begin, or which were only held besides. */
+export async function letGo(leases: readonly Lease[]): Promise<void> {
+  for (const lease of leases) await lease.release().catch(() => lease.abandon())
 }
 
 /** The engine's view of a run. */
@@ -101,10 +123,24 @@ export async function work(context: Context, doIt: () => Promise<void>): Promise
       return { how: 'stands', why: `${cause.message}: whoever holds it now settles this run`, stands: await standing(context) }
     if (cause instanceof Declined && cause.gate.unattended === 'stop' && cause.answer !== 'no')
       return { how: 'stands', why: `${cause.gate.title}: ${cause.message}`, stands: await standing(context) }
+    const past = pointOfNoReturn(context)
+    if (past) return { how: 'stands', why: `${said(cause)}; ${past}`, look: lookAt(cause), stands: await standing(context) }
     if (cause instanceof Trouble && cause.exit === 5) return { how: 'stands', why: said(cause), stands: await standing(context) }
     return takeBack(context, cause)
   }
 }
+
+/** Why the run cannot take itself back any more: a step was done, or may have been, whose undo only a person can decide. */
+function pointOfNoReturn({ journal: { entries } }: Context): string | undefined {
+  const intents = entries.filter(entry => entry.at === 'intent')
+  // Done, and nothing had to change: then there is nothing that could not be taken back.
+  const idle = ({ of, before }: { of: string; before: Json }) =>
+    entries.some(entry => entry.at === 'verified' && entry.of === of && isDeepStrictEqual(entry.seen, before))
+  const past = intents.find(intent => 'none' in intent.undo && intent.undo.person && !matches(intent.goal, intent.before) && !idle(intent))
+  return past && 'none' in past.undo ? `${past.title}: ${past.undo.none}` : undefined
+}
+
+const lookAt = (cause: unknown) => (cause instanceof StepFailed ? cause.look : undefined)
 
 /** Whether all that the run is for was committed before it was stopped: then it is done, and each tidy step that was not is a warning. */
 function onlyTidiesAreLeft({ journal, watching }: Context, why: string): boolean {
@@ -132,7 +168,7 @@ function exitFor(cause: unknown): Exit {
 /** Undoes with a signal of its own: what ended the run must not end its undo. */
 export async function takeBack(context: Context, cause: unknown): Promise<Ending> {
   const why = said(cause)
-  const look = cause instanceof StepFailed ? cause.look : undefined
+  const look = lookAt(cause)
   const fresh: Context = { ...context, signal: new AbortController().signal }
   try {
     await recordSurely(fresh, { at: 'turned', why, to: 'undo' })
@@ -208,7 +244,8 @@ function writeEnd(context: Context, outcome: Outcome): string | undefined {
 /** Journals the end, settles the shared state, and lets the lease go; what cannot be written is told as a warning. */
 export async function close(context: Context, runbook: string, outcome: Outcome): Promise<Outcome> {
   const unwritten = writeEnd(context, outcome)
-  const [lease] = context.leases
+  const [lease, ...others] = context.leases
+  await letGo(others)
   if (unwritten) {
     await lease?.release(outcome.exit === 5 ? undefined : { runbook, outcome, run: context.run }).catch(() => lease.abandon())
     return { ...outcome, warnings: [...(outcome.warnings ?? []), `The end could not be journaled: ${unwritten}`] }

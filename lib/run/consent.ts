@@ -29,12 +29,17 @@ export function mustConsent(consents: Consents, danger: ReturnType<typeof danger
 }
 
 /** Asks before the plan begins; false = declined. */
-export async function confirmPlan(consents: Consents, danger: ReturnType<typeof dangers>, steps: number): Promise<boolean> {
+export async function confirmPlan(
+  consents: Consents,
+  danger: ReturnType<typeof dangers>,
+  steps: number,
+  changes = 'This changes live data.',
+): Promise<boolean> {
   const { confirm, typed } = await import('./ask.ts')
   if (danger.destroys && !danger.gated) {
     if (agreesToDestroy(consents)) return true
     if (consents.protected) return (await typed(`Type ${consents.subject} to go on; Enter stops:`, consents.subject)) === true
-    return (await confirm(`Run ${steps} steps? This changes live data.`, { additive: false })) === true
+    return (await confirm(`Run ${steps} steps? ${changes}`, { additive: false })) === true
   }
   if (consents.yes || agreesToDestroy(consents)) return true
   const what = danger.gated ? 'Run the steps before the question? Live data is not touched.' : `Run ${steps} steps?`

@@ -43,7 +43,7 @@ export class StepFailed extends Error {
 }
 
 /** The facts that another machine needs to settle the run; the rest stays in the local journal. */
-const SHARED = new Set<Fact['at']>(['planned', 'intent', 'verified', 'failed', 'answered', 'turned', 'settling'])
+const SHARED = new Set<Fact['at']>(['planned', 'intent', 'verified', 'failed', 'watched', 'answered', 'turned', 'settling'])
 
 /** Journals a fact on this disk, then beside the lease, and only then returns. Throws LeaseLost when the token is stale. */
 export async function record(context: Context, fact: Fact): Promise<Entry> {
@@ -75,15 +75,13 @@ export function doingOf(context: Context, of: string, signal: AbortSignal, host:
   }
 }
 
-/** What a verified step gave, or a field of it; a step that is not verified has given nothing. */
+/** What a verified step gave or a watcher saw, or a field of it; a step that is not verified has given nothing. */
 export function givenBy(entries: readonly Entry[], later: Later): Json {
-  const entry = entries.findLast(e => e.at === 'verified' && e.of === later.later)
-  if (entry?.at !== 'verified') throw new Trouble(1, `${later.later} has given nothing yet`)
-  if (later.path === undefined) return entry.gives
-  const value =
-    entry.gives !== null && typeof entry.gives === 'object' && !Array.isArray(entry.gives)
-      ? (entry.gives as Record<string, Json>)[later.path]
-      : undefined
+  const entry = entries.findLast(e => (e.at === 'verified' || e.at === 'watched') && e.of === later.later)
+  if (entry?.at !== 'verified' && entry?.at !== 'watched') throw new Trouble(1, `${later.later} has given nothing yet`)
+  const gives = entry.at === 'verified' ? entry.gives : entry.seen
+  if (later.path === undefined) return gives
+  const value = gives !== null && typeof gives === 'object' && !Array.isArray(gives) ? (gives as Record<string, Json>)[later.path] : undefined
   if (value === undefined) throw new Trouble(1, `${later.later} gave no ${later.path}`)
   return value
 }

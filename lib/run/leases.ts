@@ -101,6 +101,14 @@ export async function remember(cell: Cell, past: Past): Promise<void> {
   await update(cell, shared => ({ ...shared, past: [past, ...shared.past].slice(0, PAST_KEPT) }))
 }
 
+/** Whether a look that holds no lease is the first good one after a bad one; remembers it when it differs from the one before. */
+export async function turned(cell: Cell, past: Past): Promise<boolean> {
+  const [last] = (await readShared(cell)).shared.past
+  const [wasBad, isBad] = [last !== undefined && !isSuccess(last), !isSuccess(past)]
+  if (wasBad !== isBad) await update(cell, shared => ({ ...shared, past: [past, ...shared.past].slice(0, PAST_KEPT) }))
+  return wasBad && !isBad
+}
+
 /** A held lease. Appending an entry is the fence: it is refused when the token is stale, so no step starts without its intent out there. */
 export class Lease {
   readonly name: string

@@ -5,7 +5,7 @@ import { Trouble } from '../plan/outcome.ts'
 import type { Json } from '../plan/plan.ts'
 import type { Announcer, Came } from './announce.ts'
 import { apply } from './apply.ts'
-import { close, contextOf, leaveNow, leaveUntouched, takeLease, work } from './carry.ts'
+import { close, contextOf, leaveNow, leaveUntouched, letGo, takeLeases, work } from './carry.ts'
 import { confirmPlan, mustConsent } from './consent.ts'
 import { type Context, note, record } from './context.ts'
 import { doneOutcome, failedOutcome, refusedOutcome, resultsOf } from './ends.ts'
@@ -47,6 +47,7 @@ export async function live(definition: Definition<Options, unknown>, given: Reco
   over = true
   if (!abort.signal.aborted) abort.signal.addEventListener('abort', () => telling.abort())
   const untold = (await announcer?.end(came, session, telling.signal)) ?? []
+  await session?.site.platform?.close?.().catch(() => undefined)
   say(definition, given, session, { ...came, outcome: withWarnings(came.outcome, untold) })
   return came.outcome.exit
 }
@@ -98,7 +99,7 @@ async function change(session: Session): Promise<Came> {
     const end = await definition.ends({ ...at, facts: prepared.facts, results: { get: () => null, warned: () => false } })
     return { outcome: doneOutcome(end), end }
   }
-  if (!(await confirmPlan(consents, danger, stepsOf(prepared.nodes).length))) {
+  if (!(await confirmPlan(consents, danger, stepsOf(prepared.nodes).length, definition.changes))) {
     throw session.abort.signal.aborted ? session.abort.signal.reason : new Trouble(3, 'Declined before anything was done')
   }
   return carryOut(session, run, prepared)
@@ -109,7 +110,7 @@ async function begin(
   session: Session,
   run: RunName,
   confirmed: Prepared<unknown>,
-  lease: Lease,
+  leases: readonly Lease[],
 ): Promise<{ prepared: Prepared<unknown>; context: Context }> {
   const { definition, site } = session
   // Whoever held the lease while this run waited may have died with its work half-done.
@@ -123,8 +124,8 @@ async function begin(
     })
   session.abort.signal.throwIfAborted()
   const journal = openJournal(runFolder(session.home, run.id, site.stack, site.environment))
-  const context = contextOf(session, run.id, journal, [lease], shows => definition.gate?.(shows as never, session.use) ?? [])
-  note(context, { at: 'leased', lease: lease.name, token: lease.token })
+  const context = contextOf(session, run.id, journal, leases, shows => definition.gate?.(shows as never, session.use) ?? [])
+  for (const { name, token } of leases) note(context, { at: 'leased', lease: name, token })
   await record(context, plannedFact(session, run, prepared))
   session.current.journal = journal
   session.announcer.start(run.id)
@@ -153,10 +154,9 @@ async function lastWords(definition: Session['definition'], about: Parameters<Se
 
 async function carryOut(session: Session, run: RunName, confirmed: Prepared<unknown>): Promise<Came> {
   const { definition } = session
-  const lease = await takeLease(session, run.id)
-  lease.keep(error => session.abort.abort(error))
-  const { prepared, context } = await begin(session, run, confirmed, lease).catch(async error => {
-    await lease.release().catch(() => lease.abandon())
+  const leases = await takeLeases(session, run.id, [definition.lease, ...held(session, run, confirmed.facts)])
+  const { prepared, context } = await begin(session, run, confirmed, leases).catch(async error => {
+    await letGo(leases)
     throw error
   })
   const { folder } = context.journal
@@ -168,7 +168,7 @@ async function carryOut(session: Session, run: RunName, confirmed: Prepared<unkn
     : failedOutcome(
         session,
         ending as Exclude<typeof ending, { how: 'done' }>,
-        definition.unchanged?.(at) ?? 'nothing of this run is left',
+        definition.unchanged?.({ ...at, results: resultsOf(context) }) ?? 'nothing of this run is left',
         context,
         definition.damaged?.(at),
       )
@@ -177,6 +177,8 @@ async function carryOut(session: Session, run: RunName, confirmed: Prepared<unkn
   pruneRuns(session.home)
   return { outcome: closed, run: run.id, folder, ...(end ? { end } : {}) }
 }
+
+const held = (session: Session, run: RunName, facts: unknown) => session.definition.holds?.({ ...atOf(session, run), facts }) ?? []
 
 function plannedFact(session: Session, run: RunName, { facts, nodes, hash }: Prepared<unknown>) {
   const { definition, site, by } = session
@@ -191,10 +193,11 @@ function plannedFact(session: Session, run: RunName, { facts, nodes, hash }: Pre
     command: commandLine(session),
     options: { ...own, ...settled },
     by,
-    target: targetOf(site),
+    target: targetOf(site, definition.lease),
     nodes,
     hash,
     leases: [definition.lease],
+    holds: held(session, run, facts),
   } as const
 }
 

@@ -13,6 +13,8 @@ export type Option<T> = {
   /** The question that is asked on a terminal when the option is missing; absent = never asked. */
   readonly ask?: string
   readonly choices?: (at: never) => Promise<readonly Choice[]> | readonly Choice[]
+  /** What is worth knowing when the question is asked: `(now 1.4.1)`. */
+  readonly hint?: (at: never) => Promise<string>
   readonly word?: string
   /** Off a terminal its absence is a usage error. */
   readonly needed?: true
@@ -39,6 +41,7 @@ type Asked = {
   unless?: readonly string[]
   when?: (at: never) => boolean
   choices?: (at: never) => Promise<readonly Choice[]> | readonly Choice[]
+  hint?: (at: never) => Promise<string>
 }
 
 /** One text value. */

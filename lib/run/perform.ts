@@ -14,15 +14,26 @@ const LOOK_AGAIN_MS = 250
 /** A step as it is performed: one of the plan, or the undo of one. */
 export type Performed = Pick<Step, 'id' | 'title' | 'change' | 'budgetMs' | 'role' | 'late'> & { readonly undoes?: string }
 
-type Work = { context: Context; step: Performed; verb: Verb<Json, Json, unknown>; args: Json; doing: Doing }
+type Work = {
+  context: Context
+  step: Performed
+  verb: Verb<Json, Json, unknown>
+  args: Json
+  doing: Doing
+  /** What the last look saw, for when the time is over. */
+  last?: Seen
+}
 
 /** Looks until the goal is met; fails when it is settled elsewhere, doomed, or out of time. */
-async function until({ context, step, verb, args, doing }: Work, goal: Goal, gives: Json): Promise<Seen> {
+async function until(work: Work, goal: Goal, gives: Json): Promise<Seen> {
+  const { context, step, verb, args, doing } = work
   for (;;) {
     const seen = await verb.look(args, context.site, doing)
+    work.last = seen
     if (matches(goal, seen.state, gives)) return seen
     doing.signal.throwIfAborted()
-    if (seen.is !== 'moving') throw new StepFailed(step.id, seen.because ?? `wanted ${JSON.stringify(goal)}, found ${JSON.stringify(seen.state)}`)
+    if (seen.is !== 'moving')
+      throw new StepFailed(step.id, seen.because ?? `wanted ${JSON.stringify(goal)}, found ${JSON.stringify(seen.state)}`, seen.look)
     await pause(LOOK_AGAIN_MS, undefined, { signal: doing.signal })
   }
 }
@@ -114,19 +125,22 @@ function lookOf(error: unknown): string | undefined {
 export async function perform(context: Context, step: Performed, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.timeout(Math.min(step.budgetMs, 2 ** 31 - 1))
   const doing = doingOf(context, step.id, AbortSignal.any([signal, limit]), hostname())
+  let last: Seen | undefined
   try {
     const verb = verbOf(context, step.change.verb)
     const args = argsNow(context, step.change.args)
-    const work = { context, step, verb, args, doing }
-    await (verb.does ? act(work) : wait(work))
+    const work: Work = { context, step, verb, args, doing }
+    await (verb.does ? act(work) : wait(work)).finally(() => {
+      last = work.last
+    })
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    const why = limit.aborted ? `not done within ${spent(step.budgetMs)}` : said(error)
+    const why = limit.aborted ? `not done within ${spent(step.budgetMs)}${last?.because ? `: ${last.because}` : ''}` : said(error)
     if (step.role === 'tidy') {
       await record(context, { at: 'warned', of: step.id, why })
       return
     }
-    const look = lookOf(error)
+    const look = lookOf(error) ?? (limit.aborted ? last?.look : undefined)
     await record(context, { at: 'failed', of: step.id, why, seen: null, ...(look ? { look } : {}) })
     throw error instanceof StepFailed ? error : new StepFailed(step.id, why, look, error)
   }

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { DataSite } from '../backups/site.ts'
 import { hasLater, identity, planHash, settled, stepsOf } from '../plan/nodes.ts'
 import { type Exit, Trouble } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Step } from '../plan/plan.ts'
 import { pooled } from '../plan/pool.ts'
+import type { ReleaseSite } from '../releases/site.ts'
 import { type Verbs, verbOf } from './context.ts'
 import type { Options } from './options.ts'
 import type { At, Definition, Requirement, RunName } from './runbook.ts'
@@ -40,7 +40,7 @@ function unique(nodes: readonly Node[]): void {
 /** Steps looked at once while planning; a store or a server is asked by each. */
 const LOOKERS = 16
 
-async function looks(nodes: readonly Node[], verbs: Verbs, site: DataSite, doing: Doing): Promise<Map<string, Json>> {
+async function looks(nodes: readonly Node[], verbs: Verbs, site: ReleaseSite, doing: Doing): Promise<Map<string, Json>> {
   const lookable = stepsOf(nodes).filter(step => verbOf({ verbs }, step.change.verb).does && !hasLater(step.change.args))
   const look = async (step: Step): Promise<[string, Json][]> => {
     try {
@@ -75,7 +75,7 @@ export function drift(then: Prepared<unknown>, now: Prepared<unknown>): string[]
 }
 
 /** The plan as it is shown: each line with its undo and, for a dry run, what it would run. */
-export function shownPlan(prepared: Prepared<unknown>, verbs: Verbs, site: DataSite): PlanLine[] {
+export function shownPlan(prepared: Prepared<unknown>, verbs: Verbs, site: ReleaseSite): PlanLine[] {
   const line = (node: Node): PlanLine => {
     if (node.kind === 'gate') return { gate: node.title }
     if (node.kind === 'group')
@@ -83,14 +83,14 @@ export function shownPlan(prepared: Prepared<unknown>, verbs: Verbs, site: DataS
         group: node.title,
         lines: node.nodes.map(line),
         ...(node.together ? { together: true } : {}),
-        ...(node.watch ? { watch: `${node.watch.verb} ${node.watch.of}` } : {}),
+        ...(node.watch ? { watch: node.watch.of } : {}),
       }
     return stepLine(node, verbs, site, prepared.befores.get(node.id) ?? null)
   }
   return prepared.nodes.map(line)
 }
 
-function stepLine(step: Step, verbs: Verbs, site: DataSite, before: Json): PlanLine {
+function stepLine(step: Step, verbs: Verbs, site: ReleaseSite, before: Json): PlanLine {
   const verb = verbOf({ verbs }, step.change.verb)
   const args = settled(step.change.args, later => `‹${later.path ?? 'result'} of ${later.later}›`)
   if (!verb.does) return { title: step.title, undo: null, prints: ['looks, until it is so'] }

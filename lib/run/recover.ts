@@ -7,7 +7,7 @@ import type { Outcome } from '../plan/journal.ts'
 import { canonical } from '../plan/nodes.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Json } from '../plan/plan.ts'
-import { close, contextOf, type Ending, takeLease, work } from './carry.ts'
+import { close, contextOf, type Ending, letGo, takeLeases, work } from './carry.ts'
 import { type Context, record } from './context.ts'
 import { committed, doneOutcome, failedOutcome, resultsOf } from './ends.ts'
 import { type Evidence, gatherEvidence, wasTurning } from './evidence.ts'
@@ -26,7 +26,7 @@ export type How = 'resume' | 'revert' | 'close'
 
 /** A configuration that now aims elsewhere must not have old undos aimed at it. */
 function sameTarget(session: Session, run: Unfinished): void {
-  const now = targetOf(session.site)
+  const now = targetOf(session.site, session.definition.lease)
   if (!isDeepStrictEqual(JSON.parse(canonical(now)), JSON.parse(canonical(run.planned.target)))) {
     throw new Trouble(3, `The stack file aims elsewhere now than when ${run.planned.run} began`, {
       look: [`then: ${JSON.stringify(run.planned.target)}`, `now:  ${JSON.stringify(now)}`],
@@ -62,11 +62,14 @@ function inWords(state: Json): string {
   return words.map(([name, word]) => `${name} ${word}`).join(', ') || '–'
 }
 
+/** The platform, for a run that works on it: elsewhere no connection is made for nothing. */
+const platformOf = ({ definition, site }: Session) => (definition.lease === 'release' ? site.platform : undefined)
+
 /** Says who died where, what is still alive, and how every step stands; changes nothing. */
 export async function showUnfinished(session: Session, run: Unfinished): Promise<readonly Evidence[]> {
   const { planned } = run
   const silent = spent(Date.now() - Date.parse(run.entries.at(-1)?.t ?? planned.t))
-  const left = await survivors(planned.run)
+  const left = [...(await survivors(planned.run)), ...((await platformOf(session)?.survivors?.(planned.run, looking(session, planned.run))) ?? [])]
   const elsewhere = planned.by.host === hostname() ? '' : `; ${planned.by.host} was not looked at`
   const context = contextOf(session, planned.run, scratchJournal(run), [], () => [])
   const rows = await gatherEvidence(context, session.abort.signal)
@@ -94,10 +97,9 @@ export async function settleRun(session: Session, run: Unfinished, how: How, una
   if (how === 'resume' && wasTurning(run.entries)) {
     throw new Trouble(3, `${run.planned.run} was already being taken back`, { next: [commandFor(session, run.planned.runbook, '--revert')] })
   }
-  const lease = await takeLease(session, run.planned.run)
-  lease.keep(error => session.abort.abort(error))
-  const context = await takenUp(session, run, how, lease).catch(async error => {
-    await lease.release().catch(() => lease.abandon())
+  const leases = await takeLeases(session, run.planned.run, [session.definition.lease, ...(run.planned.holds ?? [])])
+  const context = await takenUp(session, run, how, leases).catch(async error => {
+    await letGo(leases)
     throw error
   })
   const ending = how === 'close' ? undefined : await work(context, () => (how === 'resume' ? goOn(context) : goBack(context)))
@@ -106,16 +108,17 @@ export async function settleRun(session: Session, run: Unfinished, how: How, una
 }
 
 /** The run's journal under the lease, with nothing of the run alive on this machine any more. */
-async function takenUp(session: Session, run: Unfinished, how: How, lease: Lease): Promise<Context> {
+async function takenUp(session: Session, run: Unfinished, how: How, leases: readonly Lease[]): Promise<Context> {
   const journal = await reopened(session, run)
   if (how === 'resume' && wasTurning(journal.entries)) throw new Trouble(3, `${run.planned.run} is being taken back meanwhile`)
   session.current.journal = journal
   const { gate } = session.definition
-  const context = contextOf(session, run.planned.run, journal, [lease], shows => gate?.(shows as never, session.use) ?? [])
+  const context = contextOf(session, run.planned.run, journal, leases, shows => gate?.(shows as never, session.use) ?? [])
   for (const entry of journal.entries) session.watcher.saw(entry)
   await record(context, { at: 'settling', by: session.by, how })
   if (how !== 'close') {
     await endSurvivors(run.planned.run)
+    await platformOf(session)?.endSurvivors?.(run.planned.run, looking(session, run.planned.run))
     await clearScratch(session.site, run.planned.run, looking(session, run.planned.run))
   }
   return context
@@ -150,7 +153,7 @@ async function settledOutcome(session: Session, context: Context, run: Unfinishe
     return failedOutcome(
       session,
       ending,
-      facts === undefined ? 'it was taken back' : (definition.unchanged?.({ ...at, facts }) ?? 'it was taken back'),
+      facts === undefined ? 'it was taken back' : (definition.unchanged?.({ ...at, facts, results: resultsOf(context) }) ?? 'it was taken back'),
       context,
     )
   if (facts === undefined) return doneOutcome({ says: `${run.planned.run} is finished` }, context)

@@ -1,11 +1,11 @@
 import { realpathSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
-import type { DataSite } from '../backups/site.ts'
 import type { Event } from '../notify/notify.ts'
 import type { Told } from '../notify/tell.ts'
 import type { Exit } from '../plan/outcome.ts'
 import type { Doing, Json, Node, Seen } from '../plan/plan.ts'
+import type { ReleaseSite } from '../releases/site.ts'
 import type { StackInUse } from '../stack/describe.ts'
 import type { Verbs } from './context.ts'
 import type { Options, Values } from './options.ts'
@@ -16,7 +16,7 @@ export type RunName = { readonly id: string; readonly short: string; readonly be
 /** What a runbook's functions are given. `doing` serves looks; `use` is what the runbook said it uses. */
 export type At<O extends Options, U = unknown> = {
   readonly use: U
-  readonly site: DataSite
+  readonly site: ReleaseSite
   readonly stack: StackInUse
   readonly options: Values<O>
   readonly protected: boolean
@@ -57,6 +57,10 @@ export type Definition<O extends Options, F, U = unknown> = {
   readonly does: string
   /** The lease it takes: `data` for what reads or changes data, `proof` for what only adds proofs, `none` for what only looks. */
   readonly lease: 'data' | 'release' | 'proof' | 'none'
+  /** Leases that this plan holds besides, so that others keep away meanwhile; the run itself is kept with `lease`. */
+  holds?(at: At<O, U> & { readonly facts: F }): readonly ('data' | 'release' | 'proof')[]
+  /** What a plan that changes what cannot be had again does, for the question before it: `This changes live data.` unless said. */
+  readonly changes?: string
   /** A check: not being able to look is exit 8 rather than 3. */
   readonly check?: true
   /** What becomes of a run of its kind that died, off a terminal and with --yes: taken back first (its steps only add), or left to a person. */
@@ -68,6 +72,8 @@ export type Definition<O extends Options, F, U = unknown> = {
   readonly members?: 'none'
   /** Of one that only looks: whether those who watch are told what it says in `tells`, or that it could not look. */
   told?(options: Values<O>): boolean
+  /** Of one that only looks: the runbook whose good end ends what this one raised; without it, it ends that itself, by telling of a recovery. */
+  readonly endedBy?: string
   inspect(at: At<O, U>): Promise<F>
   require?(at: At<O, U> & { readonly facts: F }): readonly Requirement[]
   plan?(at: At<O, U> & { readonly facts: F }): readonly Node[]
@@ -76,7 +82,7 @@ export type Definition<O extends Options, F, U = unknown> = {
   /** Lines shown before the plan. */
   shows?(at: At<O, U> & { readonly facts: F }): readonly string[]
   /** What stands when everything was taken back: `live data is as it was`. */
-  unchanged?(at: At<O, U> & { readonly facts: F }): string
+  unchanged?(at: At<O, U> & { readonly facts: F; readonly results: Results }): string
   /** Commands that are offered when the run ended in exit 7: what it found is then to be written down. */
   damaged?(at: At<O, U> & { readonly facts: F }): readonly string[]
   /** Lines shown when a gate asks. */

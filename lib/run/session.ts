@@ -1,8 +1,8 @@
 import { STATE_FOLDER } from '../backups/catalogue.ts'
-import type { DataSite } from '../backups/site.ts'
 import { folderOf, storeOf } from '../backups/site.ts'
 import type { By } from '../plan/journal.ts'
 import type { Doing, Json } from '../plan/plan.ts'
+import type { ReleaseSite } from '../releases/site.ts'
 import type { StackInUse } from '../stack/describe.ts'
 import type { Cell } from '../stores/store.ts'
 import type { Announcer } from './announce.ts'
@@ -21,7 +21,7 @@ export type Session = {
   readonly given: Readonly<Record<string, From>>
   readonly options: Values<Options> & Common
   readonly argv: readonly string[]
-  readonly site: DataSite
+  readonly site: ReleaseSite
   readonly stack: StackInUse
   readonly subject: string
   readonly protected: boolean
@@ -57,14 +57,16 @@ export function atOf(session: Session, run: RunName, options: Values<Options> = 
   }
 }
 
-/** The cell of a lease, beside the application's backups. */
-export function cellOf(site: DataSite, lease: string): Cell {
+/** The cell of a lease: with the application itself for what changes its releases, beside its backups for the rest. */
+export function cellOf(site: ReleaseSite, lease: string): Cell {
+  if (lease === 'release' && site.platform) return site.platform.cell(lease)
   return storeOf(site, site.keeper).cell(`${folderOf(site)}/${STATE_FOLDER}/${lease}.json`)
 }
 
 /** The addresses that a plan aims at; recovery refuses when they are not the same any more. */
-export function targetOf(site: DataSite): Json {
+export function targetOf(site: ReleaseSite, lease: string): Json {
   return {
+    ...(site.platform && lease === 'release' ? { platform: site.platform.where } : {}),
     parts: Object.fromEntries([...site.parts].map(([name, part]) => [name, part.where])),
     stores: Object.fromEntries([...site.stores].map(([name, store]) => [name, store.where])),
   }

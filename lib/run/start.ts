@@ -117,8 +117,12 @@ async function answer(session: Session, option: Option<unknown>): Promise<unknow
       choices.map(choice => ({ ...choice, checked: true })),
     )
   if (choices) return ask.select(option.ask ?? '', choices, best ? { preselected: best.value } : {})
-  return ask.input(option.ask ?? '')
+  const hint = option.hint ? await option.hint(atOf(session, nameRun(session.definition.name)) as never) : ''
+  return ask.input([option.ask ?? '', hint].filter(Boolean).join(' '))
 }
+
+/** Whether nothing was said. */
+const isOpen = (value: unknown) => value === undefined || value === false || (Array.isArray(value) && value.length === 0)
 
 /** Asks for what is missing, on a terminal only; a cancelled question ends the run with nothing touched. */
 export async function fillIn(session: Session): Promise<Session> {
@@ -126,8 +130,7 @@ export async function fillIn(session: Session): Promise<Session> {
   const filled: Record<string, unknown> = { ...options }
   for (const [key, option] of Object.entries(definition.options)) {
     const value = filled[key]
-    const empty = value === undefined || (Array.isArray(value) && value.length === 0)
-    if (!option.ask || !empty || option.unless?.some(other => filled[other] !== undefined && filled[other] !== false)) continue
+    if (!option.ask || !isOpen(value) || option.unless?.some(other => !isOpen(filled[other]))) continue
     if (!consents.canAsk || (consents.yes && !option.needed)) {
       if (option.needed) throw new Trouble(2, `--${flagName(key)} is missing: ${option.help}`)
       continue

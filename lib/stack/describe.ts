@@ -16,8 +16,10 @@ export type Described<F extends string> = { readonly family: F; readonly kind: s
 export type Part = Described<'source'>
 export type StoreDescription = Described<'store'>
 export type NotifierDescription = Described<'notifier'>
+export type CheckDescription = Described<'check'>
 
-type Text = string | FromEnv
+/** A value that is written out, or read from the environment. */
+export type Text = string | FromEnv
 
 const source =
   (kind: string) =>
@@ -28,11 +30,12 @@ const store =
 
 /** A SQLite database file; a relative path is inside RUNBOOKS_HOME. */
 export const sqlite: (options: { file: Text; scratch?: Text }) => Part = source('sqlite')
-/** A folder of files; a relative path is inside RUNBOOKS_HOME. */
-export const files: (options: { directory: Text; scratch?: Text }) => Part = source('files')
-/** One database of a MongoDB server, by mongodump and mongorestore; `bin` is the folder of the tools where they are not on PATH. */
+/** A folder of files; a relative path is inside RUNBOOKS_HOME. With `in` it is a folder inside that service, by its own tar. */
+export const files: (options: { directory: Text; scratch?: Text; in?: ServiceDescription }) => Part = source('files')
+/** One database of a MongoDB server, by mongodump and mongorestore; `in` runs them inside a service that publishes no port; `bin` is the folder of the tools where they are not on PATH. */
 export const mongodb: (options: {
   uri: FromEnv
+  in?: ServiceDescription
   databases: readonly [string]
   collections?: { expected?: readonly string[] }
   scratch?: FromEnv
@@ -117,11 +120,104 @@ export const webhook: (options: { url: FromEnv; authorization?: FromEnv; on: Ons
 /** A dead man's switch (healthchecks.io) for one runbook, `backup` unless said: it raises the alarm when it hears nothing. */
 export const deadman: (options: { url: FromEnv; runbook?: string; name?: string }) => NotifierDescription = notifier('deadman')
 
+/** A platform as a stack file writes it. */
+export type PlatformDescription = Described<'platform'>
+const platform =
+  (kind: string) =>
+  (options: Readonly<Record<string, unknown>>): PlatformDescription => ({ family: 'platform', kind, options })
+
+/** Services as processes of this machine behind a small proxy on a loopback port: for learning and tests, it needs nothing but Node. */
+export const sandbox: (options: {
+  directory: Text
+  port: number
+  /** `script` is started with Node as `script --version=… --port=…`; a relative one is inside the clone. */
+  services: Readonly<Record<string, { script: string; versions: readonly [string, ...string[]]; instances?: number }>>
+  environment?: Readonly<Record<string, Text>>
+  secrets?: Readonly<Record<string, FromEnv>>
+}) => PlatformDescription = platform('sandbox')
+
+/** Two slots as Compose projects behind nginx, here or on `host: 'ssh://user@host'`, or the name of a host; `files` is the folder with app.yaml and edge.yaml. */
+export const compose: (options: {
+  host?: Text
+  /** Who logs in there, where `host` does not say it. */
+  user?: Text
+  /** Text of a private key; kept in a file only as long as the run. */
+  key?: FromEnv
+  knownHosts?: Text
+  project: string
+  /** Folder on the host for the files and the state of this stack. */
+  directory: Text
+  files: string
+  /** Address of the front door as the host sees it: `http://127.0.0.1:80`. */
+  door: Text
+  /** The `Host` header that the front door needs. */
+  doorHost?: Text
+  registry?: { server?: Text; username: Text; password: FromEnv }
+  /** Variables of the Compose files. */
+  environment?: Readonly<Record<string, Text>>
+  /** Secrets that services read as files, by file name. */
+  secrets?: Readonly<Record<string, FromEnv>>
+}) => PlatformDescription = platform('compose')
+
+/** A service that releases are made of. */
+export type ServiceOfStack = {
+  image: string
+  port?: number
+  health?: string
+  /** Path with which the front door reaches it; its health path unless said. */
+  door?: string
+  traffic: 'split' | 'none'
+  twice: 'allowed' | 'never'
+}
+
+/** An answer that a good release gives at the front door. */
+export const http = (path: string, expects: { status?: number; within?: Duration; contains?: string } = {}) => ({
+  kind: 'http' as const,
+  path,
+  ...expects,
+})
+/** A command that exits 0 inside a good release. */
+export const run = (service: string, ...argv: readonly [string, ...string[]]) => ({ kind: 'run' as const, service, argv })
+
+/** A time in which nothing is deployed, unless DEPLOY is typed: from `2026-05-14 06:00` to …, or while a setting is true. */
+export const frozen = (when: { from: string; to: string; why: string } | { whenSet: string; why: string }) => ({ kind: 'frozen' as const, ...when })
+
+/** How releases of a stack are made and judged. */
+export type DeployDescription = {
+  smoke?: readonly (ReturnType<typeof http> | ReturnType<typeof run>)[]
+  /** Checked once the traffic has moved. */
+  metrics?: readonly (ReturnType<typeof http> | ReturnType<typeof run>)[]
+  /** How long a new release is watched under all of the traffic; 30s unless said. */
+  bake?: Duration
+  /** Longest time until every service is healthy; 2min unless said. */
+  budget?: Duration
+  /** A recovery point first; unless said, where the environment is protected. */
+  backup?: boolean
+  /** `at` prints the id that the data stands at; without `down` a migration is taken for irreversible. */
+  migrate?: { service: string; up: readonly string[]; at: readonly string[]; down?: readonly string[] }
+  /** A command on this machine that must exit 0 first, unless --skip-tests. */
+  tests?: readonly string[]
+  /** A command on this machine that must exit 0 with an image's name appended. */
+  scan?: readonly string[]
+  /** `200MB`: no image may be larger. */
+  imageSize?: string
+  /** What the flight recorder asks the front door for; the first split service's health, 60 times a second, unless said. */
+  probe?: { path: string; perSecond?: number }
+  /** Verified releases that are kept; 5 unless said. */
+  keep?: number
+}
+
 /** Commands that stop and start what writes the data; `running` exits 0 while it runs, 1 while it is stopped. */
 export type WritersDescription = { readonly stop: readonly string[]; readonly start: readonly string[]; readonly running: readonly string[] }
 
 /** One environment of a stack: whole values, nothing is merged into what stands above. */
 export type Environment = {
+  /** Where releases run. */
+  readonly platform?: PlatformDescription
+  /** People besides the operator who must agree to a deploy. */
+  readonly approvals?: number
+  /** Times in which nothing is deployed. */
+  readonly freeze?: readonly ReturnType<typeof frozen>[]
   /** Destructive steps need the typed name, or `--confirm=<stack>/<environment>`. */
   readonly protected?: boolean
   readonly stores: readonly [StoreDescription, ...StoreDescription[]]
@@ -130,6 +226,8 @@ export type Environment = {
   readonly notify?: readonly NotifierDescription[]
   /** A file `….prom` of node-exporter's textfile collector, written at the end of every run; a relative path is inside RUNBOOKS_HOME. */
   readonly metrics?: string
+  /** Instead of the stack's checks. */
+  readonly checks?: readonly CheckDescription[]
   /** Instead of the stack's schedules. */
   readonly schedules?: readonly Schedule[]
   /** Data of this environment, where it differs from the stack's. */
@@ -154,8 +252,13 @@ export type StackDescription = {
   readonly name: string
   /** Of every time that is typed or printed, as `Europe/Paris`. */
   readonly timezone: string
+  /** What releases are made of. */
+  readonly services?: Readonly<Record<string, ServiceOfStack>>
+  readonly deploy?: DeployDescription
   readonly data: Readonly<Record<string, Part>>
   readonly backups?: Backups
+  /** What health-check.ts looks at besides the data, the stores and the age of the backups. */
+  readonly checks?: readonly CheckDescription[]
   /** What runs when, in the stack's time zone; `schedule.ts` prints it for cron, systemd or Kubernetes. */
   readonly schedules?: readonly Schedule[]
   readonly environments: Readonly<Record<string, Environment>>

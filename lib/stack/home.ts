@@ -16,3 +16,6 @@ export function configFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 /** A path of a stack file: absolute, or inside the home folder. */
 export const inHome = (path: string) => (isAbsolute(path) ? path : join(home(), path))
+
+/** A folder of assets of a stack file: absolute, or beside the folder of the stack files. */
+export const inAssets = (path: string) => (isAbsolute(path) ? path : join(dirname(configFolder()), path))

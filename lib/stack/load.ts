@@ -1,22 +1,29 @@
 import { readdirSync } from 'node:fs'
 import { registerHooks } from 'node:module'
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { DataSite } from '../backups/site.ts'
+import { writersByCommand } from '../backups/writers.ts'
 import type { Command } from '../exec/process.ts'
+import { user } from '../exec/survivors.ts'
 import type { Notifier } from '../notify/notify.ts'
-import { NOTIFIERS, unbuilt } from '../notify/registry.ts'
+import { NOTIFIERS, unbuilt as unbuiltNotifier } from '../notify/registry.ts'
 import { ms } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Platform, Service } from '../platforms/platform.ts'
+import { PLATFORMS } from '../platforms/registry.ts'
+import { unbuilt } from '../platforms/unbuilt.ts'
+import type { ReleaseSite } from '../releases/site.ts'
 import { SOURCES } from '../sources/registry.ts'
 import type { Source } from '../sources/source.ts'
 import { STORES } from '../stores/registry.ts'
 import type { Store } from '../stores/store.ts'
+import { checksOf, makeChecks } from './checks.ts'
+import { deployOf, freezesOf } from './deploy.ts'
 import type { Environment, StackDescription } from './describe.ts'
 import { inHome, ROOT } from './home.ts'
 import { checkStack } from './schema.ts'
-import { type Settings, settle } from './settings.ts'
+import { type Settings, settle, settleDeep } from './settings.ts'
 
 /** Names of the stacks of a config folder. */
 export function stackNames(folder: string): string[] {
@@ -86,7 +93,8 @@ function first(stores: Map<string, Store>, reading: string | undefined): Map<str
 /** The stack without data and stores, for what only reads the stack file. */
 export function withoutMembers(stack: StackDescription, name: string): StackDescription {
   const { encryption: _, ...backups } = stack.backups ?? {}
-  const environment = { ...stack.environments[name], data: {}, stores: [], notify: [] } as unknown as Environment
+  const { platform: __, ...kept } = stack.environments[name] as Environment
+  const environment = { ...kept, data: {}, stores: [], notify: [] } as unknown as Environment
   return { ...stack, backups, environments: { [name]: environment } }
 }
 
@@ -99,25 +107,48 @@ export async function makeAudience({ notify = [], metrics }: Environment, settin
     try {
       return await NOTIFIERS[kind as keyof typeof NOTIFIERS].make(settle(options, settings, []) as never)
     } catch (error) {
-      return unbuilt(kind, options, error)
+      return unbuiltNotifier(kind, options, error)
     }
   })
   return { notifiers: await Promise.all(notifiers), ...(metrics === undefined ? {} : { metrics: inHome(metrics) }) }
 }
 
+async function makePlatform(stack: StackDescription, name: string, services: readonly Service[], settings: Settings): Promise<Platform | undefined> {
+  const described = stack.environments[name]?.platform
+  if (!described) return undefined
+  const entry = PLATFORMS[described.kind as keyof typeof PLATFORMS]
+  try {
+    const options = settleDeep(described.options, settings, { paths: entry.paths, assets: entry.assets })
+    return await entry.make({ stack: stack.name, environment: name, services }, options as never)
+  } catch (error) {
+    return unbuilt(described.kind, error)
+  }
+}
+
 /** The members of one environment, built; `reading` names the store that is read from. Secrets are read here and only for this environment. */
-export async function makeSite(stack: StackDescription, name: string, settings: Settings, reading?: string): Promise<DataSite> {
+export async function makeSite(stack: StackDescription, name: string, settings: Settings, reading?: string): Promise<ReleaseSite> {
   const environment = stack.environments[name] as Environment
   const { writers } = environment
   const stores = await makeStores(environment, settings)
+  const services = Object.entries(stack.services ?? {}).map(([service, of]): Service => ({ name: service, ...of }))
+  const platform = await makePlatform(stack, name, services, settings)
+  const switches = writers
+    ? writersByCommand({ stop: command(writers.stop), start: command(writers.start), running: command(writers.running) })
+    : platform?.writers
   return {
+    ...(platform ? { platform } : {}),
+    services: new Map(services.map(service => [service.name, service])),
+    deploy: deployOf(stack, environment),
+    freezes: freezesOf(environment, stack.timezone, settings),
+    approvals: environment.approvals ?? 0,
     stack: stack.name,
     environment: name,
     timezone: stack.timezone,
     parts: await makeParts(environment.data ?? stack.data, settings),
     stores: first(stores, reading),
     keeper: [...stores.keys()][0] ?? '',
-    ...(writers ? { writers: { stop: command(writers.stop), start: command(writers.start), running: command(writers.running) } } : {}),
+    checks: () => makeChecks(checksOf({ description: stack, environment: name }), settings),
+    ...(switches ? { writers: switches } : {}),
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
     policy: stack.backups?.policy ?? 'all',
     identities: [],
@@ -125,6 +156,6 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
     ...(stack.backups?.encryption
       ? { encryption: { kind: 'age', recipients: stack.backups.encryption.recipients.map(one => String(settings.read(one))) } }
       : {}),
-    by: { user: userInfo().username, host: hostname() },
+    by: { user: user(), host: hostname() },
   }
 }

@@ -1,10 +1,13 @@
 import type { ZodType } from 'zod'
 import { cronFields, longestGapMs } from '../backups/schedule.ts'
+import { CHECKS } from '../checks/registry.ts'
 import { NOTIFIERS } from '../notify/registry.ts'
 import { ms, parseDuration, spent } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
+import { PLATFORMS } from '../platforms/registry.ts'
 import { SOURCES } from '../sources/registry.ts'
 import { STORES } from '../stores/registry.ts'
+import { deploySchema, freezeSchema, servicesSchema } from './deploy-schema.ts'
 import type { StackDescription } from './describe.ts'
 
 /** The schema of one member family: the member's own schema is looked up by its kind. */
@@ -43,7 +46,11 @@ function schema(z: typeof import('zod')): ZodType {
     options: z.array(z.string().startsWith('--')).optional(),
   })
   const environment = z.strictObject({
+    checks: z.array(member(z, 'check', CHECKS)).optional(),
     schedules: z.array(schedule).optional(),
+    platform: member(z, 'platform', PLATFORMS).optional(),
+    approvals: z.int().min(0).max(5).optional(),
+    freeze: z.array(freezeSchema(z)).optional(),
     protected: z.boolean().optional(),
     stores: z.array(member(z, 'store', STORES)).min(1, 'at least one store'),
     writers: z.strictObject({ stop: argv, start: argv, running: argv }).optional(),
@@ -55,6 +62,8 @@ function schema(z: typeof import('zod')): ZodType {
   return z.strictObject({
     name,
     timezone,
+    services: servicesSchema(z).optional(),
+    deploy: deploySchema(z).optional(),
     data: z.record(name, member(z, 'source', SOURCES)),
     backups: z
       .strictObject({
@@ -64,13 +73,14 @@ function schema(z: typeof import('zod')): ZodType {
         keep: keep.optional(),
       })
       .optional(),
+    checks: z.array(member(z, 'check', CHECKS)).optional(),
     schedules: z.array(schedule).optional(),
     environments: z.record(name, environment),
   })
 }
 
 /** The runbooks that may be scheduled. */
-const RUNBOOKS = ['backup', 'backup-verify', 'backup-prune', 'restore-drill', 'doctor'] as const
+const RUNBOOKS = ['backup', 'backup-verify', 'backup-prune', 'restore-drill', 'doctor', 'health-check'] as const
 
 /** A data-loss objective that the schedule cannot keep, as a sentence; undefined when it can, or when there is no schedule. */
 async function brokenPromise(stack: StackDescription): Promise<string | undefined> {

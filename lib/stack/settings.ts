@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Trouble } from '../plan/outcome.ts'
 import { Secret } from '../plan/secrets.ts'
 import type { FromEnv } from './describe.ts'
-import { inHome } from './home.ts'
+import { inAssets, inHome } from './home.ts'
 
 /** A setting with where it came from, for --show-config. */
 export type Setting = { readonly name: string; readonly value: unknown; readonly from: string }
@@ -44,6 +44,11 @@ export class Settings {
     return isFromEnv(value) ? this.get(value) : value
   }
 
+  /** Whether a plain setting says yes: anything but nothing, `false`, `0` and `no`. */
+  isTrue(name: string): boolean {
+    return !['', 'false', '0', 'no'].includes((this.#env[name] || this.#fromFile[name] || '').toLowerCase())
+  }
+
   /** The env file's own RUNBOOKS_* values, which come after the process environment. */
   get options(): NodeJS.ProcessEnv {
     return Object.fromEntries(Object.entries(this.#fromFile).filter(([name]) => name.startsWith('RUNBOOKS_')))
@@ -58,6 +63,26 @@ export function settle(options: Readonly<Record<string, unknown>>, settings: Set
     Object.entries(options).map(([key, value]) => {
       const read = settings.read(value)
       return [key, paths.includes(key) && typeof read === 'string' ? inHome(read) : read]
+    }),
+  )
+}
+
+/** As `settle`, also inside records and lists; `assets` are folders beside that of the stack files. */
+export function settleDeep(
+  options: Readonly<Record<string, unknown>>,
+  settings: Settings,
+  folders: { readonly paths: readonly string[]; readonly assets: readonly string[] },
+): Record<string, unknown> {
+  const deep = (value: unknown): unknown => {
+    if (isFromEnv(value)) return settings.get(value)
+    if (Array.isArray(value)) return value.map(deep)
+    return value !== null && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, deep(one)])) : value
+  }
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      const read = deep(value)
+      if (typeof read !== 'string') return [key, read]
+      return [key, folders.paths.includes(key) ? inHome(read) : folders.assets.includes(key) ? inAssets(read) : read]
     }),
   )
 }

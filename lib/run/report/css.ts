@@ -52,6 +52,10 @@ pre.error { border-left: 3px solid var(--bad); }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 20px; margin: 14px 0 0; color: var(--soft); font-size: 13px; }
 .legend .key { position: static; display: inline-block; width: 20px; height: 11px; min-width: 0; margin-right: 7px; vertical-align: -1px; }
 .legend .gap.key { border-left-width: 2px; }
+.door svg { display: block; width: 100%; height: 130px; border-bottom: 1px solid var(--line); }
+.answers { fill: var(--step); background: var(--step); } .lost { fill: var(--bad); background: var(--bad); }
+.slowest { fill: none; stroke: var(--warn); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.legend .key.slowest { height: 2px; background: var(--warn); vertical-align: 3px; }
 table { border-collapse: collapse; width: 100%; }
 th { text-align: left; color: var(--soft); font-weight: 600; font-size: 13px; padding: 0 10px 7px 0; border-bottom: 1px solid var(--line); }
 td { padding: 9px 10px 9px 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }

@@ -3,6 +3,7 @@ import type { Entry, Outcome } from '../../plan/journal.ts'
 import { newStory, type Story, tell } from '../show/story.ts'
 import { clock } from '../show/text.ts'
 import { CSS } from './css.ts'
+import { frontDoorChart } from './front-door.ts'
 import { Html, html } from './html.ts'
 import { rowsOf } from './rows.ts'
 import { processes, recovery, stepsTable, whoAndWhere } from './sections.ts'
@@ -91,6 +92,7 @@ export function renderReport(entries: readonly Entry[], meta: ReportMeta): strin
 <main>
 ${head(story, meta)}
 ${rows.length === 0 ? undefined : section('Timeline', timeline(story, rows))}
+${section('Front door', frontDoorChart(entries))}
 ${rows.length === 0 ? undefined : section('Steps', stepsTable(rows, meta.timezone, Date.parse(story.last ?? '')))}
 ${section('Recovery', recovery(story, entries, meta.timezone))}
 ${section('Processes', processes(entries, meta.timezone))}

@@ -1,0 +1,47 @@
+import { count, spent } from '../plan/durations.ts'
+import type { Json } from '../plan/plan.ts'
+import { plain } from '../platforms/platform.ts'
+import { type ReleaseFacts, versionsOf } from './facts.ts'
+import { type DoorFigures, type ReleaseRecord, targetOf } from './records.ts'
+
+/** `1,842 requests, 0 failed, longest gap 3 ms`; empty where nothing was watched. */
+export function doorSays(door: Json | DoorFigures | null): string {
+  const figures = door as Partial<DoorFigures> | null
+  if (!figures || figures.requests === undefined) return ''
+  return `${count(figures.requests)} requests, ${count(figures.failed ?? 0)} failed, longest gap ${count(figures.longestGapMs ?? 0)} ms`
+}
+
+/** What serves after a release was taken back, and what users saw of it. */
+export function stillServes({ serving }: ReleaseFacts, door: Json): string {
+  if (!serving?.release) return 'nothing serves, as before'
+  const moved = door !== null && typeof door === 'object' && !Array.isArray(door) && (door as { readonly moved?: boolean }).moved === true
+  return [`${versionsOf(serving.services)} still serves`, moved ? '' : 'traffic never moved', doorSays(door) && `front door: ${doorSays(door)}`]
+    .filter(Boolean)
+    .join('; ')
+}
+
+/** The three figures of the flight recorder, without its chart. */
+export function doorFigures(door: Json): Json {
+  if (door === null || typeof door !== 'object' || Array.isArray(door)) return null
+  const { requests = null, failed = null, longestGapMs = null } = door as { readonly [key: string]: Json }
+  return { requests, failed, longestGapMs }
+}
+
+/** One row a record: when, how, what, which release, who, how it went, and what it is now. */
+export function releaseRows(facts: ReleaseFacts, when: (iso: string) => string): string[][] {
+  const target = targetOf(facts.records, facts.serving?.release ?? null)
+  return facts.records.map(record => [
+    when(record.at),
+    record.how,
+    versionsOf(record.bundle.services),
+    record.release.slice(-6),
+    `${record.by.user}${record.approvedBy ? `, approved by ${record.approvedBy}` : ''}`,
+    `${spent(record.tookMs)}${record.door ? `, ${record.door.failed} of ${count(record.door.requests)} failed` : ''}`,
+    record === facts.current ? 'serves' : record === target ? 'rollback goes here' : '',
+  ])
+}
+
+/** The releases for machines. */
+export function releaseResult(facts: ReleaseFacts): Json {
+  return plain({ serving: facts.serving?.release ?? null, releases: facts.records satisfies readonly ReleaseRecord[] })
+}

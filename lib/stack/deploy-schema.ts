@@ -1,0 +1,69 @@
+import type { ZodType } from 'zod'
+import { parseDuration, parseSize } from '../plan/durations.ts'
+import { parseLocalTime } from '../plan/local-time.ts'
+
+type Z = typeof import('zod')
+
+const duration = (z: Z) => z.string().refine(text => parseDuration(text) !== undefined, 'a duration is written 30s, 5min, 6h or 30d')
+const argv = (z: Z) => z.array(z.string().min(1)).min(1)
+const path = (z: Z) => z.string().startsWith('/', 'a path begins with /')
+
+/** Services that releases are made of; a split service must be reachable, and may not be one that never runs twice. */
+export function servicesSchema(z: Z): ZodType {
+  const service = z
+    .strictObject({
+      image: z.string().regex(/^[a-z0-9][\w./:-]*$/, 'an image is written registry/name, without a tag'),
+      port: z.int().min(1).max(65_535).optional(),
+      health: path(z).optional(),
+      door: path(z).optional(),
+      traffic: z.enum(['split', 'none']),
+      twice: z.enum(['allowed', 'never']),
+    })
+    .refine(
+      ({ traffic, twice }) => !(traffic === 'split' && twice === 'never'),
+      'a service that must never run twice cannot share its traffic with itself',
+    )
+    .refine(({ traffic, port }) => traffic === 'none' || port !== undefined, 'a service with traffic needs a port')
+    .refine(({ image }) => !/[:@][^/]*$/.test(image), 'an image is written without a tag: --version chooses it')
+  return z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, 'a name has small letters, digits and dashes'), service)
+}
+
+/** How releases are made and judged. */
+export function deploySchema(z: Z): ZodType {
+  const smoke = z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('http'),
+      path: path(z),
+      status: z.int().min(100).max(599).optional(),
+      within: duration(z).optional(),
+      contains: z.string().min(1).optional(),
+    }),
+    z.strictObject({ kind: z.literal('run'), service: z.string().min(1), argv: argv(z) }),
+  ])
+  return z.strictObject({
+    smoke: z.array(smoke).optional(),
+    metrics: z.array(smoke).optional(),
+    bake: duration(z).optional(),
+    budget: duration(z).optional(),
+    backup: z.boolean().optional(),
+    migrate: z.strictObject({ service: z.string().min(1), up: argv(z), at: argv(z), down: argv(z).optional() }).optional(),
+    tests: argv(z).optional(),
+    scan: argv(z).optional(),
+    imageSize: z
+      .string()
+      .refine(text => parseSize(text) !== undefined, 'a size is written 200MB or 1.5GB')
+      .optional(),
+    probe: z.strictObject({ path: path(z), perSecond: z.int().min(1).max(1000).optional() }).optional(),
+    keep: z.int().min(2, 'at least 2: the one that runs, and the one to go back to').optional(),
+  })
+}
+
+/** A time in which nothing is deployed. */
+export function freezeSchema(z: Z): ZodType {
+  const time = z.string().refine(text => parseLocalTime(text, 'UTC') !== undefined, 'a time is written 2026-05-14 06:00')
+  const why = z.string().min(1)
+  return z.union([
+    z.strictObject({ kind: z.literal('frozen'), from: time, to: time, why }).refine(({ from, to }) => from < to, 'a freeze must end after it begins'),
+    z.strictObject({ kind: z.literal('frozen'), whenSet: z.string().min(1), why }),
+  ])
+}

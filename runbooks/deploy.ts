@@ -1,0 +1,113 @@
+import { flag, many, text, typed } from '../lib/run/options.ts'
+import { nowServes } from '../lib/run/release-options.ts'
+import { runbook } from '../lib/run/runbook.ts'
+
+export default runbook(import.meta, {
+  name: 'deploy',
+  does: 'Puts a new version beside the current one, moves the traffic, watches it, and goes back by itself if it is bad.',
+  lease: 'release',
+  unfinished: 'ask',
+  changes: 'Users get the new version.',
+
+  options: {
+    version: text({ ask: 'Version', hint: nowServes, help: 'of all services', needed: true, unless: ['set'], shows: 'version' }),
+    set: many({ help: 'of one service: --set backend=1.4.2' }),
+    service: many({ help: 'only these services get --version' }),
+    approvedBy: text({ help: 'who agreed, where the environment needs it; recorded', shows: 'name' }),
+    overrideFreeze: typed('DEPLOY', { help: 'deploy although the environment is frozen; recorded' }),
+    skipTests: flag({ help: 'without the tests command of the stack; recorded' }),
+    skipBackup: flag({ help: 'without a backup first; recorded', consent: true }),
+  },
+
+  uses: () => import('../lib/run/words.ts'),
+
+  async inspect({ use, site, options, run, doing }) {
+    const now = await use.lookAtReleases(site, doing)
+    const wanted = use.wantedOf(site, now, options)
+    const answers = now.platform.state === 'answers' && use.askedRight(site, options).every(({ holds }) => holds)
+    const saves = site.deploy.backup && !options.skipBackup
+    const [images, draft, data, tests, scans] = await Promise.all([
+      answers ? use.imagesOf(site, wanted, doing) : [],
+      answers ? use.draftOf(site, doing) : { files: {}, secrets: {} },
+      saves ? use.lookAt(site, doing) : undefined,
+      site.deploy.tests && !options.skipTests ? use.runOnce(site.deploy.tests, doing) : undefined,
+      answers ? use.scansOf(site, wanted, doing) : [],
+    ])
+    return { now, wanted, images, data, tests, scans, bundle: use.bundleOf(run.short, now.standing.idle, images, draft), atMs: run.began.getTime() }
+  },
+
+  require: ({ use, site, facts, options }) => [
+    ...use.platformAnswers(facts.now),
+    ...use.askedRight(site, options),
+    ...use.versionsKnown(facts.wanted),
+    ...use.imagesThere(site, facts.images),
+    ...use.roomThere(facts.now, facts.images),
+    {
+      title: 'something changes',
+      holds: !use.isSame(facts.now, facts.bundle),
+      because: `${use.versionsOf(facts.bundle.services)} already serves, with the same images, files and secrets`,
+    },
+    use.notFrozen(site, options.overrideFreeze, facts.atMs),
+    ...use.approved(site, options.approvedBy),
+    ...use.passed('tests', facts.tests, '--skip-tests'),
+    ...facts.scans.flatMap(scan => use.passed('scan', scan)),
+    ...(facts.data?.parts.flatMap(part => [...use.hasTools(part), use.answering(part)]) ?? []),
+    ...(facts.data?.stores.slice(0, 1).flatMap(store => use.writable(store)) ?? []),
+  ],
+
+  shows: ({ use, site, facts, options }) => [
+    ...use.differenceOf(facts.now, facts.bundle),
+    use.preflightLine(site, facts, options),
+    ...use.downgrades(facts.now, facts.images).map(line => `! ${line} is lower: rollback.ts goes back in seconds`),
+    ...use.sickNow(facts.now).map(line => `! now: ${line}`),
+    '',
+  ],
+
+  holds: ({ facts, site }) => (facts.data || site.deploy.migrate ? ['data'] : []),
+
+  plan: ({ use, site, facts, options, run }) => {
+    const overrides = [
+      options.overrideFreeze ? 'override-freeze' : '',
+      options.skipTests ? 'skip-tests' : '',
+      options.skipBackup ? 'skip-backup' : '',
+    ]
+    return use.releasePlan({
+      site,
+      facts: facts.now,
+      bundle: facts.bundle,
+      run,
+      migrates: site.deploy.migrate !== undefined,
+      before: facts.data
+        ? [use.saveThePresent({ site, parts: facts.data.parts, points: facts.data.points, run: run.id, label: use.beforeDeploy(facts.bundle) })]
+        : [],
+      record: {
+        how: 'deploy',
+        approvedBy: options.approvedBy ?? null,
+        backup: facts.data ? use.pointOf(site, run.id).id : null,
+        overrides: overrides.filter(name => name !== ''),
+      },
+    })
+  },
+
+  unchanged: ({ use, facts, results }) => use.stillServes(facts.now, results.get('front-door/the front door')),
+
+  ends: ({ use, site, facts, results, run }) => {
+    const door = results.get('front-door/the front door')
+    const before = facts.now.serving?.release ? use.versionsOf(facts.now.serving.services) : undefined
+    return {
+      word: 'DEPLOYED',
+      says: [`${use.versionsOf(facts.bundle.services)} serves 100 %`, use.doorSays(door), before ? `${before} is ready to come back` : '']
+        .filter(Boolean)
+        .join('; '),
+      result: {
+        release: facts.bundle.release,
+        slot: facts.bundle.slot,
+        versions: Object.fromEntries(Object.entries(facts.bundle.services).map(([name, { version }]) => [name, version])),
+        previous: facts.now.serving?.release ?? null,
+        backup: facts.data ? use.pointOf(site, run.id).id : null,
+        door: use.doorFigures(door),
+      },
+      next: before ? [`npx zx runbooks/rollback.ts --stack=${site.stack} --environment=${site.environment}`] : [],
+    }
+  },
+})
