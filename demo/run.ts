@@ -1,5 +1,5 @@
-// The demo: the stack `demo` is backed up, its backup proven, its data destroyed, brought back, and the restore taken back,
-// by the real runbooks, each with the command to type it again.
+// The demo: the stack `demo` is deployed, backed up, its backup proven, its data destroyed, brought back, and the restore taken back; then new
+// versions of it are deployed, a good one under load and a bad one, and rolled back. All by the real runbooks, each with the command to type it again.
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { quote } from '../lib/exec/command.ts'
@@ -8,6 +8,7 @@ import { styleFor } from '../lib/run/show/style.ts'
 import { table } from '../lib/run/show/table.ts'
 import { home } from '../lib/stack/home.ts'
 import { destroyDemo, digestDemo, makeDemo, writeSome } from './data.ts'
+import { closeShop, customers } from './front.ts'
 import { clearStage, ended, filesIn, rowsIn, runsOf, startRunbook, strangers } from './stage.ts'
 
 const HOME = home()
@@ -53,14 +54,29 @@ async function act(title: string, work: () => Promise<string>): Promise<void> {
   steps.push({ title, ms: performance.now() - began, outcome })
 }
 
-/** Runs a runbook with the command that does the same; anything but exit 0 stops the demo. */
-function runbook(title: string, name: string, ...flags: readonly string[]): Promise<void> {
+/** Runs a runbook with the command that does the same; any exit but the wanted one stops the demo. */
+async function run(wanted: number, name: string, ...flags: readonly string[]): Promise<string> {
+  say(`$ ${typed(name, ...flags)}`)
+  child = startRunbook(HOME, name, [...SUBJECT, ...flags])
+  const code = await ended(child)
+  if (code !== wanted) throw new Stop(stopped ?? (code || 1), `${name} exited ${code}`)
+  return `exit ${code}`
+}
+
+const runbook = (title: string, name: string, ...flags: readonly string[]): Promise<void> => act(title, () => run(0, name, ...flags))
+
+/** Runs a runbook while customers keep the shop busy; one who is turned away stops the demo. */
+function underLoad(title: string, name: string, ...flags: readonly string[]): Promise<void> {
   return act(title, async () => {
-    say(`$ ${typed(name, ...flags)}`)
-    child = startRunbook(HOME, name, [...SUBJECT, ...flags])
-    const code = await ended(child)
-    if (code !== 0) throw new Stop(stopped ?? code, `${name} exited ${code}`)
-    return 'exit 0'
+    const crowd = await customers(10)
+    const outcome = await run(0, name, ...flags).catch(async error => {
+      await crowd.goHome()
+      throw error
+    })
+    const { asked, failed } = await crowd.goHome()
+    say(`Meanwhile ten customers asked the front door ${count(asked)} times; ${count(failed)} were turned away.`)
+    if (failed > 0) throw new Stop(1, `${failed} of ${asked} requests failed`)
+    return `${outcome}, ${count(asked)} requests, 0 failed`
   })
 }
 
@@ -82,14 +98,16 @@ function compare(title: string, wanted: Digests, as: string): Promise<void> {
 async function play(): Promise<void> {
   const strange = strangers(FOLDER)
   if (strange.length > 0) throw new Stop(3, `${FOLDER} holds what the demo did not make (${strange[0]}); set RUNBOOKS_HOME to another folder`)
-  say('A small shop on this machine is backed up, ruined and brought back. All of it stands in', `  ${HOME}`)
+  say('A small shop on this machine is deployed, backed up, ruined, brought back, and deployed anew. All of it stands in', `  ${HOME}`)
   await act('Make the data', async () => {
+    await closeShop()
     clearStage(HOME)
     await makeDemo(FOLDER)
     say(`A SQLite database with ${rowsIn(FOLDER)}, and a media folder with ${filesIn(FOLDER)}.`)
     return 'made'
   })
   const sound = await digestDemo(FOLDER)
+  await runbook('Deploy the first version', 'deploy', '--version=1.0.0', '--yes')
   await runbook('Back up', 'backup', '--yes')
   await runbook('List the backups', 'backup-list')
   await runbook('Verify: read every byte', 'backup-verify', '--backup=latest', '--yes')
@@ -113,6 +131,11 @@ async function play(): Promise<void> {
   if (!restore) throw new Stop(1, 'the restore left no run')
   await runbook('Undo: even a restore can be taken back', 'restore', `--undo=${restore.id}`, '--yes')
   await compare('Compare with the data before the restore', ruined, 'as it was right before the restore')
+  await underLoad('Deploy a new version while customers come in', 'deploy', '--version=1.1.0', '--yes')
+  await act('Deploy one that crashes: it is taken back by itself', () => run(4, 'deploy', '--version=1.2.0-crash', '--yes'))
+  await underLoad('Roll back by choice', 'rollback', '--yes')
+  await runbook('List the releases', 'releases')
+  await runbook('Check the health of everything', 'health-check')
 }
 
 function closing(): void {
@@ -122,8 +145,11 @@ function closing(): void {
   say(
     `All of it in ${spent(total)}.`,
     '',
-    'The shop is ruined again now. Bring it back as a person would: without --yes you are asked, step by step:',
+    'The data is ruined again now. Bring it back as a person would: without --yes you are asked, step by step:',
     `  ${typed('restore')}`,
+    'The shop is closed: none of its processes is left. Open it again, or try how a bad version is taken back:',
+    `  ${typed('deploy', '--version=1.1.0')}`,
+    `  ${typed('deploy', '--version=1.2.0-errors')}   # or 1.2.0-never-ready, 1.2.0-slow, 1.2.0-late`,
     `Data, backups, journals and reports: ${HOME}`,
     `Remove them:                         rm -rf ${quote(FOLDER)} ${quote(join(HOME, 'runs'))}/*-demo-local-r*`,
   )
@@ -131,9 +157,11 @@ function closing(): void {
 
 try {
   await play()
+  await closeShop()
   closing()
 } catch (error) {
   if (!(error instanceof Stop)) throw error
   say('', `The demo stopped: ${error.message} (exit ${error.exit}). What stands is in ${HOME}`)
+  await closeShop()
   process.exitCode = error.exit
 }

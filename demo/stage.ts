@@ -7,7 +7,7 @@ import { ROOT } from '../lib/stack/home.ts'
 import { demoPaths } from './data.ts'
 
 /** Names that the demo's own steps make in its folder, with endings. */
-const OURS = ['shop.sqlite', '.shop.sqlite', 'media', '.media', 'backups']
+const OURS = ['shop.sqlite', '.shop.sqlite', 'media', '.media', 'backups', 'sandbox']
 
 /** Runs of the stack `demo`, in the environment `local`. */
 const RUN = /^(\d{8}T\d{6}Z-[a-z-]+)-demo-local-(r[0-9a-f]{6})$/
