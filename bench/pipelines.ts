@@ -58,7 +58,7 @@ function backup(bench: Bench, files: readonly string[]): Promise<Measured> {
 }
 
 /** An empty folder; the one of the round before is removed outside the time that is taken. */
-function fresh(bench: Bench, name: string): string {
+export function fresh(bench: Bench, name: string): string {
   const folder = join(bench.folder, name)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)

@@ -2,11 +2,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { secondTime } from './again.ts'
+import { checksAtOnce } from './checks.ts'
 import { writeDocuments } from './data.ts'
+import { againstPostgres, againstRedis } from './databases.ts'
 import { measure } from './measure.ts'
 import { againstRestic, againstShell, againstUnzstd, type Bench, flatness } from './pipelines.ts'
 import { againstForget } from './prune.ts'
+import { releases } from './releases.ts'
 import { type Row, table } from './rows.ts'
+import { wholeRuns } from './stacks.ts'
 import { startUp } from './startup.ts'
 
 const mib = Number(process.env.BENCH_MIB ?? 1024)
@@ -40,6 +45,12 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   flat: () => flatness(bench, small),
   start: () => startUp(folder, 2 * rounds + 1),
   prune: () => againstForget(folder, rounds),
+  postgres: () => againstPostgres(bench),
+  redis: () => againstRedis(bench),
+  runs: () => wholeRuns(bench),
+  again: () => secondTime(bench),
+  checks: () => checksAtOnce(2 * rounds + 1),
+  releases,
 }
 const only = process.env.BENCH_ONLY?.split(',') ?? Object.keys(parts)
 

@@ -14,6 +14,8 @@ export default runbook(import.meta, {
   },
 
   told: options => options.notifyStale,
+  // The next good backup is what ends the incident.
+  endedBy: 'backup',
 
   uses: () => import('../lib/run/words.ts'),
 

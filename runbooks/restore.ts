@@ -33,10 +33,18 @@ export default runbook(import.meta, {
   uses: () => import('../lib/run/words.ts'),
 
   async inspect({ use, site, options, doing }): Promise<RestoreFacts> {
-    if (options.undo !== undefined) return { kind: 'undo', ...(await use.undoable(site, options.undo, doing)) }
+    if (options.undo !== undefined)
+      return { kind: 'undo', ...(await use.undoable(site, options.undo, doing)), writing: await use.writes(site, doing) }
     const look = await use.lookAt(site, doing, options.part)
     const point = use.choose(look.points, options, site.timezone)
-    return { kind: 'restore', ...look, point, names: use.partsOf(point, options.part), old: await use.oldRemains(site, doing) }
+    return {
+      kind: 'restore',
+      ...look,
+      point,
+      names: use.partsOf(point, options.part),
+      old: await use.oldRemains(site, doing),
+      writing: await use.writes(site, doing),
+    }
   },
 
   require: ({ use, site, facts, options }) =>
@@ -73,8 +81,17 @@ export default runbook(import.meta, {
 
   plan: ({ use, site, facts, options, run }) =>
     facts.kind === 'undo'
-      ? use.undoPlan(site, facts.record, run.short)
-      : use.restorePlan({ site, facts, point: facts.point, parts: facts.names, run, saveFirst: !options.skipSafetyBackup, old: facts.old }),
+      ? use.undoPlan(site, facts.record, run.short, facts.writing)
+      : use.restorePlan({
+          site,
+          facts,
+          point: facts.point,
+          parts: facts.names,
+          run,
+          saveFirst: !options.skipSafetyBackup,
+          writing: facts.writing,
+          old: facts.old,
+        }),
 
   settled: ({ facts }) => (facts.kind === 'undo' ? { undo: facts.record.run } : { backup: facts.point.id, date: null, at: null }),
 

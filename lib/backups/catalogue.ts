@@ -25,6 +25,8 @@ export type Point = {
 /** Points read at once; more does not help a store and costs it. */
 const READERS = 16
 
+const WHICH = { verify: 'verification', sample: 'sample', drill: 'drill' } as const
+
 /** Names of the folders that are recovery points: begun-time and the run's mark. */
 const POINT_ID = /^\d{8}T\d{6}Z-[a-z0-9]+$/
 
@@ -40,10 +42,13 @@ function status(manifest: Manifest, objects: readonly Listed[], folder: string):
       if (found !== bytes) return { status: 'CORRUPT', because: `${name}: ${file} has ${found} of ${bytes} bytes` }
     }
   }
-  const proofs = [...sizes.keys()].flatMap(file => readProofName(file) ?? []).sort((a, b) => (a.time < b.time ? -1 : 1))
+  const proofs = [...sizes.keys()]
+    .flatMap(file => readProofName(file) ?? [])
+    // What a good sample did not read may be damaged, so it makes nothing better.
+    .filter(proof => proof.kind !== 'sample' || !proof.good)
+    .sort((a, b) => (a.time < b.time ? -1 : 1))
   const last = proofs.at(-1)
-  if (last && !last.good)
-    return { status: 'CORRUPT', because: `the ${last.kind === 'drill' ? 'drill' : 'verification'} of ${last.time} found damage` }
+  if (last && !last.good) return { status: 'CORRUPT', because: `the ${WHICH[last.kind]} of ${last.time} found damage` }
   if (proofs.some(proof => proof.kind === 'drill' && proof.good)) return { status: 'CERTIFIED' }
   const readBack = Object.values(manifest.parts).every(part => part.readBack) || proofs.some(proof => proof.good)
   return { status: readBack ? 'VERIFIED' : 'UNVERIFIED' }

@@ -80,6 +80,7 @@ export function listResult(points: readonly Point[]): Json {
     storedBytes: point.manifest ? storedBytes(point.manifest) : null,
     recoveryMs: point.recoveryMs ?? null,
     skewMs: point.manifest ? skewMs(point.manifest) : null,
+    release: point.manifest?.release ?? null,
     label: point.manifest?.label ?? null,
     pinned: point.pinned,
     change: trends.get(point.id)?.change ?? null,

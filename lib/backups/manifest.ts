@@ -27,6 +27,13 @@ export type ManifestPart = {
   readonly readBack: string
 }
 
+/** The release that served while a point was made: images by digest, and the hashes of its files, which are its configuration's revision. */
+export type PointRelease = {
+  readonly release: string
+  readonly services: Readonly<Record<string, { readonly version: string; readonly digest: string | null }>>
+  readonly files: Readonly<Record<string, string>>
+}
+
 /** A recovery point's description, written last and once: no manifest, no backup. Times are ISO 8601 in UTC. */
 export type Manifest = {
   readonly format: number
@@ -43,6 +50,8 @@ export type Manifest = {
   readonly tools: Readonly<Record<string, string>>
   /** Recipients to whom every part is encrypted; null = not encrypted. */
   readonly encryption: Encryption | null
+  /** What served meanwhile; absent where no platform could tell. */
+  readonly release?: PointRelease
   readonly parts: Readonly<Record<string, ManifestPart>>
 }
 

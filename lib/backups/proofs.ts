@@ -1,8 +1,8 @@
 import { seal, unseal } from './manifest.ts'
 
-/** What a verification or a drill found; written once beside the manifest, never changed. */
+/** What a verification, a sample or a drill found; written once beside the manifest, never changed. */
 export type Proof = {
-  readonly kind: 'verify' | 'drill'
+  readonly kind: 'verify' | 'sample' | 'drill'
   readonly good: boolean
   readonly at: string
   readonly run: string
@@ -10,9 +10,11 @@ export type Proof = {
   /** Time from the first byte read to the last comparison, in milliseconds. */
   readonly tookMs: number
   readonly findings: readonly string[]
+  /** Of a sample: the frames that were read, of how many, and how they were chosen. */
+  readonly sample?: { readonly percent: number; readonly seed: string; readonly frames: number; readonly of: number }
 }
 
-const NAME = /^proof-(\d{8}T\d{6}Z)-(verify|drill)-(good|bad)-[a-z0-9]+\.json$/
+const NAME = /^proof-(\d{8}T\d{6}Z)-(verify|sample|drill)-(good|bad)-[a-z0-9]+\.json$/
 
 /** The file name tells the verdict, so that a listing alone can show it. `at` is ISO 8601. */
 export function proofName(proof: Pick<Proof, 'kind' | 'good' | 'at' | 'run'>): string {

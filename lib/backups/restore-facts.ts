@@ -15,8 +15,9 @@ export type RestoreFacts =
       readonly point: Point
       readonly names: readonly string[]
       readonly old: Readonly<Record<string, readonly string[]>>
+      readonly writing: boolean
     } & DataFacts)
-  | { readonly kind: 'undo'; readonly record: RestoreRecord }
+  | { readonly kind: 'undo'; readonly record: RestoreRecord; readonly writing: boolean }
 
 /** The parts of a point that were asked for; Trouble(2) for one that the point does not have. */
 export function partsOf(point: Point, asked: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import { count, plural } from '../plan/durations.ts'
 import { gate, inTurn, step, tidy, together } from '../plan/nodes.ts'
-import type { Node, Seen } from '../plan/plan.ts'
+import type { Doing, Node, Seen } from '../plan/plan.ts'
 import { saveThePresent } from './back-up.ts'
 import type { Point } from './catalogue.ts'
 import type { DataFacts } from './facts.ts'
@@ -32,6 +32,8 @@ export type Restoring = {
   readonly parts: readonly string[]
   readonly run: { readonly id: string; readonly short: string }
   readonly saveFirst: boolean
+  /** Whether writers run that are stopped from outside; what stands still is neither stopped nor started. */
+  readonly writing: boolean
   /** Runs whose set-aside data is old enough to be let go of, by part. */
   readonly old: Readonly<Record<string, readonly string[]>>
 }
@@ -49,7 +51,7 @@ const stands = (facts: DataFacts, part: string) => facts.parts.find(found => fou
 
 /** Verify, save the present, load beside, compare, ask, lock writers out, swap, let them in, check. */
 export function restorePlan(restoring: Restoring): Node[] {
-  const { site, facts, point, parts, run, saveFirst, old } = restoring
+  const { site, facts, point, parts, run, saveFirst, writing, old } = restoring
   const manifest = point.manifest as Manifest
   const readable = facts.parts.filter(part => part.state === 'answers')
   return [
@@ -80,6 +82,7 @@ export function restorePlan(restoring: Restoring): Node[] {
       site,
       parts.filter(part => stands(facts, part)),
       run.short,
+      writing,
     ),
     inTurn(
       'Swap',
@@ -89,6 +92,7 @@ export function restorePlan(restoring: Restoring): Node[] {
       site,
       parts.filter(part => stands(facts, part)),
       run.short,
+      writing,
     ),
     together(
       'Check',
@@ -108,33 +112,36 @@ function recordOf({ facts, point, parts, run }: Restoring): RestoreRecord {
   return { run: run.id, short: run.short, point: point.id, parts: Object.fromEntries(described) }
 }
 
-function shutOut(site: DataSite, parts: readonly string[], short: string): Node[] {
+function shutOut(site: DataSite, parts: readonly string[], short: string, writing: boolean): Node[] {
   const lockable = parts.filter(part => partOf(site, part).lock)
   return [
-    ...(site.writers ? [step('Stop writers', writersTo('stopped', short))] : []),
+    ...(writing ? [step('Stop writers', writersTo('stopped', short))] : []),
     ...lockable.map(part => step(`Lock writers out of ${part}`, holdPart(part, short))),
   ]
 }
 
-function letIn(site: DataSite, parts: readonly string[], short: string): Node[] {
+function letIn(site: DataSite, parts: readonly string[], short: string, writing: boolean): Node[] {
   const lockable = parts.filter(part => partOf(site, part).lock)
   return [
     ...lockable.map(part => step(`Let writers into ${part}`, releasePart(part, short))),
-    ...(site.writers ? [step('Start writers', writersTo('running', short))] : []),
+    ...(writing ? [step('Start writers', writersTo('running', short))] : []),
   ]
 }
 
+/** Whether something writes that can be stopped from outside. */
+export const writes = async (site: DataSite, doing: Doing): Promise<boolean> => (await site.writers?.running(doing)) ?? false
+
 /** Take a finished restore back: what it set aside becomes live again, what it restored stands beside. */
-export function undoPlan(site: DataSite, record: RestoreRecord, short: string): Node[] {
+export function undoPlan(site: DataSite, record: RestoreRecord, short: string, writing: boolean): Node[] {
   const parts = Object.entries(record.parts).filter(([, { hadLive }]) => hadLive)
   const names = parts.map(([part]) => part)
   return [
-    ...shutOut(site, names, short),
+    ...shutOut(site, names, short, writing),
     inTurn(
       'Swap back',
       parts.map(([part, described]) => step(`Swap ${part} back`, swapPartBack(part, record.short, described.names, { live: -1, beside: -1 }))),
     ),
-    ...letIn(site, names, record.short),
+    ...letIn(site, names, record.short, writing),
     together(
       'Check',
       // What could not be read before the restore cannot be read after its undo.

@@ -71,6 +71,13 @@ export function examinePart(part: string, point: StoredPart, must: boolean): Cha
   return { verb: 'examine', of: part, args: { ...point, part, must } }
 }
 
+export type SampleArgs = StoredPart & { part: string; percent: number; seed: string }
+
+/** The sentence: examine a sample of a stored part. */
+export function samplePart(part: string, point: StoredPart, sampling: { percent: number; seed: string }): Change {
+  return { verb: 'examine.sample', of: part, args: { ...point, part, percent: sampling.percent, seed: sampling.seed } }
+}
+
 /** The sentence: load a part of a point. */
 export function loadPart(part: string, place: Place, run: string, point: StoredPart): Change {
   return { verb: 'load', of: part, args: { ...point, part, place, run } }
@@ -121,7 +128,14 @@ export function forgetRuns(part: string, runs: readonly string[]): Change {
 
 export type WritersArgs = { to: 'stopped' | 'running'; run: string }
 export type LossArgs = { part: string; items: Json; begun: string }
-export type StampArgs = { store: string; folder: string; kind: Proof['kind']; run: string; results: Json }
+export type StampArgs = {
+  store: string
+  folder: string
+  kind: Proof['kind']
+  run: string
+  results: Json
+  sampling?: { percent: number; seed: string }
+}
 export type LeftoverArgs = { store: string; folder: string; olderThanMs: number }
 
 /** The sentence: stop or start the writers. */
@@ -148,8 +162,10 @@ export function stampProof(
   kind: Proof['kind'],
   run: string,
   results: readonly (readonly Json[])[],
+  sampling?: { percent: number; seed: string },
 ): Change {
-  return { verb: 'stamp', of: point.id, args: { store: point.store, folder: point.folder, kind, run, results } }
+  const how = sampling ? { sampling: { percent: sampling.percent, seed: sampling.seed } } : {}
+  return { verb: 'stamp', of: point.id, args: { store: point.store, folder: point.folder, kind, run, results, ...how } }
 }
 
 /** The sentence: remove unfinished uploads that nobody can be working on any more. */

@@ -1,10 +1,12 @@
 import type { Check } from '../checks/check.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Doing } from '../plan/plan.ts'
 import type { Secret } from '../plan/secrets.ts'
 import type { WriterSwitch } from '../platforms/platform.ts'
 import type { Source } from '../sources/source.ts'
 import type { Store } from '../stores/store.ts'
 import type { Encryption } from './encryption.ts'
+import type { PointRelease } from './manifest.ts'
 import type { Keep } from './retention.ts'
 
 /** What the data verbs know of a stack: its members by name. */
@@ -30,6 +32,8 @@ export interface DataSite {
   /** What is kept of the backups; without it nothing is removed. */
   readonly keep?: Keep
   readonly by: { readonly user: string; readonly host: string }
+  /** The release that serves, where a platform can tell; null when nothing does. */
+  readonly serving?: (doing: Doing) => Promise<PointRelease | null>
 }
 
 /** The part of that name; a journal may name one that the stack file no longer has. */

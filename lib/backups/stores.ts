@@ -49,7 +49,7 @@ export function storesWith(site: DataSite, id: string, results: { get(step: stri
 }
 
 /** A first store that cannot be reached gives its place, and the keeping of leases, to the next that can: where any store will do, and where another is read from. */
-export async function reachableFirst(site: DataSite, doing: Doing): Promise<DataSite> {
+export async function reachableFirst<S extends DataSite>(site: S, doing: Doing): Promise<S> {
   const all = [...site.stores.values()]
   const elsewhere = all[0]?.name !== site.keeper
   const keeper = site.stores.get(site.keeper)

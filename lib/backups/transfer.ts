@@ -86,7 +86,8 @@ export type Stored = Pick<ManifestPart, 'object' | 'frames' | 'plain' | 'packed'
 /** Whether the stored bytes are a ciphertext. */
 export const isEncrypted = (part: Pick<Stored, 'packed' | 'stored'>) => part.packed.sha256 !== part.stored.sha256
 
-async function frameIndex(store: Store, folder: string, part: Stored, doing: Doing): Promise<FrameIndex> {
+/** The index of a stored part's frames; Trouble(7) unless it is as recorded. */
+export async function frameIndex(store: Store, folder: string, part: Stored, doing: Doing): Promise<FrameIndex> {
   const raw = await text(store, `${folder}/${part.frames}`, doing)
   if (sumOf(Buffer.from(raw)).sha256 !== part.index.sha256) throw new Trouble(7, `${part.frames} is damaged: its SHA-256 is not the recorded one`)
   return parseIndex(raw)

@@ -5,6 +5,17 @@ import type { Platform, WriterSwitch } from './platform.ts'
  * whoever needs it is told why there is none.
  */
 export function unbuilt(kind: string, error: unknown): Platform {
+  const made = unbuiltOf(kind, error)
+  all.add(made)
+  return made
+}
+
+const all = new WeakSet<Platform>()
+
+/** Whether a platform could not be built. */
+export const isUnbuilt = (platform: Platform): boolean => all.has(platform)
+
+function unbuiltOf(kind: string, error: unknown): Platform {
   const fail = (): never => {
     throw error
   }

@@ -11,7 +11,7 @@ export { listLines, listResult, pointName, pointPhrase, stale, when } from '../b
 export { pinChoices, pinPlan, standsIn, thePoint } from '../backups/pinning.ts'
 export { itemsIn } from '../backups/point.ts'
 export { agingOf, bytesOf, decisionsResult, letGoOfOld, oldWarnings, prunePlan, removals, worthCopying } from '../backups/prune.ts'
-export { gateLines, gateRows, lossRows, lossSentence, restorePlan, undoPlan } from '../backups/restore.ts'
+export { gateLines, gateRows, lossRows, lossSentence, restorePlan, undoPlan, writes } from '../backups/restore.ts'
 export { decryptable, oldRemains, partsOf, presentKnown, undoable, writersOut } from '../backups/restore-facts.ts'
 export { keepInWords } from '../backups/retention.ts'
 export { firstStore, folderOf } from '../backups/site.ts'

@@ -95,15 +95,20 @@ type Left = { readonly run: string; readonly place: 'beside' | 'aside' | 'scratc
 
 /** The runs that left something beside, aside or in scratch. */
 export async function runsLeft(at: Spots): Promise<readonly Left[]> {
+  return runsAmong(at, await namesIn(dirname(at.live)), await scratchNames(at))
+}
+
+/** The same, from the names around the live data and those in the scratch folder. */
+export function runsAmong(at: Spots, around: readonly string[], scratch: readonly string[]): readonly Left[] {
   const base = basename(at.live)
   const left = new Map<string, Left>()
   const note = (run: string, place: Left['place']) => left.set(`${place} ${run}`, { run, place })
-  for (const name of await namesIn(dirname(at.live))) {
+  for (const name of around) {
     if (!name.startsWith(`${base}__`)) continue
     const found = /^__(restore|aside)_(.+?)(?:\.nothing|-wal|-shm|-journal)?$/.exec(name.slice(base.length))
     if (found) note(found[2]!, found[1] === 'restore' ? 'beside' : 'aside')
   }
-  for (const name of await scratchNames(at)) {
+  for (const name of scratch) {
     const run = runOfScratch(at, name)
     if (run) note(run, 'scratch')
   }

@@ -11,22 +11,27 @@ export type SourceEntry = {
   readonly make: (name: string, options: never) => Promise<Source>
 }
 
-const text = (z: Z) => z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })], "a text, env('NAME') or secret('NAME')")
-const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
+/** A value that is written out, or read from the environment. */
+export const text = (z: Z) =>
+  z.union([z.string().min(1), z.strictObject({ env: z.string(), hidden: z.boolean() })], "a text, env('NAME') or secret('NAME')")
+/** A value that is read from the environment and never shown. */
+export const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
+
+/** A service that tools run in. */
+const service = (z: Z) =>
+  z.strictObject({
+    compose: z.strictObject({ project: z.string().min(1).optional(), file: z.string().min(1).optional(), directory: z.string().min(1).optional() }),
+    service: z.string().min(1),
+  })
 
 /** Where a server is: an address, or its pieces, or the service that its tools run in. */
-const server = (z: Z) => ({
+export const server = (z: Z) => ({
   url: hidden(z).optional(),
   host: text(z).optional(),
   port: z.number().int().min(1).max(65_535).optional(),
   user: text(z).optional(),
   password: hidden(z).optional(),
-  in: z
-    .strictObject({
-      compose: z.strictObject({ project: z.string().min(1).optional(), file: z.string().min(1).optional(), directory: z.string().min(1).optional() }),
-      service: z.string().min(1),
-    })
-    .optional(),
+  in: service(z).optional(),
   scratch: hidden(z).optional(),
   bin: text(z).optional(),
 })
@@ -34,7 +39,7 @@ const server = (z: Z) => ({
 type Address = { [K in 'url' | 'host' | 'port' | 'user' | 'password' | 'in']?: unknown }
 
 /** Refuses an address that is none, and one that is given twice. */
-function addressed<T extends Address>(schema: ZodType<T>): ZodType<T> {
+export function addressed<T extends Address>(schema: ZodType<T>): ZodType<T> {
   return schema
     .refine(({ url, host, in: service }) => url !== undefined || host !== undefined || service !== undefined, 'needs url, host, or in (a service)')
     .refine(
@@ -51,7 +56,13 @@ export const SOURCES = {
     make: async (name, options) => (await import('./sqlite/index.ts')).sqlite(name, options),
   },
   files: {
-    options: z => z.strictObject({ directory: text(z), scratch: text(z).optional() }),
+    options: z =>
+      z
+        .strictObject({ directory: text(z), scratch: text(z).optional(), in: service(z).optional() })
+        .refine(
+          ({ in: within, directory }) => !within || typeof directory !== 'string' || directory.startsWith('/'),
+          'a path inside a service is absolute',
+        ),
     paths: ['directory', 'scratch'],
     make: async (name, options) => (await import('./files/index.ts')).files(name, options),
   },
@@ -59,6 +70,7 @@ export const SOURCES = {
     options: z =>
       z.strictObject({
         uri: hidden(z),
+        in: service(z).optional(),
         databases: z.array(z.string().min(1)).length(1, 'one database a part; write a part for each'),
         collections: z.strictObject({ expected: z.array(z.string()).optional() }).optional(),
         scratch: hidden(z).optional(),

@@ -1,6 +1,7 @@
-import type { ZodType } from 'zod'
+import type { RefinementCtx, ZodType } from 'zod'
 import { parseDuration, parseSize } from '../plan/durations.ts'
 import { parseLocalTime } from '../plan/local-time.ts'
+import type { StackDescription } from './describe.ts'
 
 type Z = typeof import('zod')
 
@@ -58,12 +59,27 @@ export function deploySchema(z: Z): ZodType {
   })
 }
 
+/** Commands of a release run in services that there are. */
+export function servicesKnown({ services = {}, deploy = {} }: StackDescription, context: RefinementCtx): void {
+  const { smoke = [], metrics = [], migrate } = deploy
+  const tests = { smoke, metrics }
+  const named = Object.entries(tests).flatMap(([list, all]) =>
+    all.flatMap((test, i) => (test.kind === 'run' ? [{ path: ['deploy', list, i, 'service'], service: test.service }] : [])),
+  )
+  for (const { path, service } of [...named, ...(migrate ? [{ path: ['deploy', 'migrate', 'service'], service: migrate.service }] : [])]) {
+    if (service in services) continue
+    context.addIssue({ code: 'custom', path, message: `there is no service "${service}"; there are ${Object.keys(services).join(', ') || 'none'}` })
+  }
+}
+
 /** A time in which nothing is deployed. */
 export function freezeSchema(z: Z): ZodType {
   const time = z.string().refine(text => parseLocalTime(text, 'UTC') !== undefined, 'a time is written 2026-05-14 06:00')
   const why = z.string().min(1)
   return z.union([
-    z.strictObject({ kind: z.literal('frozen'), from: time, to: time, why }).refine(({ from, to }) => from < to, 'a freeze must end after it begins'),
+    z
+      .strictObject({ kind: z.literal('frozen'), from: time, to: time, why })
+      .refine(({ from, to }) => (parseLocalTime(from, 'UTC') ?? 0) < (parseLocalTime(to, 'UTC') ?? 0), 'a freeze must end after it begins'),
     z.strictObject({ kind: z.literal('frozen'), whenSet: z.string().min(1), why }),
   ])
 }

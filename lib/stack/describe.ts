@@ -159,6 +159,24 @@ export const compose: (options: {
   secrets?: Readonly<Record<string, FromEnv>>
 }) => PlatformDescription = platform('compose')
 
+/** One namespace of a Kubernetes cluster, by kubectl; `overlay` is the Kustomize folder of the environment. A release replaces the one before in place. */
+export const kubernetes: (options: {
+  /** Address of the API server, as the kubeconfig has it; one that leads elsewhere is refused. */
+  cluster: Text
+  namespace: string
+  overlay: string
+  /** Where they are not kubectl's own choice. */
+  kubeconfig?: Text
+  context?: Text
+  /** Address at which users come in, as it is reached from here; `doorHost` is the `Host` header that it needs. */
+  door: Text
+  doorHost?: Text
+  /** What runs a service where it is not a Deployment of its name: `{ worker: 'statefulset/jobs' }`. */
+  workloads?: Readonly<Record<string, string>>
+  /** Secrets that belong to releases besides those that the overlay's pods name. */
+  secrets?: Readonly<Record<string, { secret: string; keys?: readonly string[] }>>
+}) => PlatformDescription = platform('kubernetes')
+
 /** A service that releases are made of. */
 export type ServiceOfStack = {
   image: string

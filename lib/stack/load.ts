@@ -3,6 +3,7 @@ import { registerHooks } from 'node:module'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { PointRelease } from '../backups/manifest.ts'
 import { writersByCommand } from '../backups/writers.ts'
 import type { Command } from '../exec/process.ts'
 import { user } from '../exec/survivors.ts'
@@ -10,9 +11,10 @@ import type { Notifier } from '../notify/notify.ts'
 import { NOTIFIERS, unbuilt as unbuiltNotifier } from '../notify/registry.ts'
 import { ms } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
+import type { Doing } from '../plan/plan.ts'
 import type { Platform, Service } from '../platforms/platform.ts'
 import { PLATFORMS } from '../platforms/registry.ts'
-import { unbuilt } from '../platforms/unbuilt.ts'
+import { isUnbuilt, unbuilt } from '../platforms/unbuilt.ts'
 import type { ReleaseSite } from '../releases/site.ts'
 import { SOURCES } from '../sources/registry.ts'
 import type { Source } from '../sources/source.ts'
@@ -125,6 +127,16 @@ async function makePlatform(stack: StackDescription, name: string, services: rea
   }
 }
 
+/** The release that serves on a platform; null when nothing does, or when it cannot be looked at. */
+async function servingOn(platform: Platform, doing: Doing): Promise<PointRelease | null> {
+  if ((await platform.facts(doing)).state !== 'answers') return null
+  const { slots, serving } = await platform.standing(doing)
+  const slot = serving === null ? undefined : slots[serving]
+  if (!slot || slot.release === null) return null
+  const services = Object.entries(slot.services).map(([name, { version, digest }]) => [name, { version, digest }])
+  return { release: slot.release, services: Object.fromEntries(services), files: (await platform.staged(slot.release, doing)) ?? {} }
+}
+
 /** The members of one environment, built; `reading` names the store that is read from. Secrets are read here and only for this environment. */
 export async function makeSite(stack: StackDescription, name: string, settings: Settings, reading?: string): Promise<ReleaseSite> {
   const environment = stack.environments[name] as Environment
@@ -134,7 +146,9 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
   const platform = await makePlatform(stack, name, services, settings)
   const switches = writers
     ? writersByCommand({ stop: command(writers.stop), start: command(writers.start), running: command(writers.running) })
-    : platform?.writers
+    : platform && !isUnbuilt(platform)
+      ? platform.writers
+      : undefined
   return {
     ...(platform ? { platform } : {}),
     services: new Map(services.map(service => [service.name, service])),
@@ -149,6 +163,7 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
     keeper: [...stores.keys()][0] ?? '',
     checks: () => makeChecks(checksOf({ description: stack, environment: name }), settings),
     ...(switches ? { writers: switches } : {}),
+    ...(platform && !isUnbuilt(platform) ? { serving: doing => servingOn(platform, doing) } : {}),
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),
     policy: stack.backups?.policy ?? 'all',
     identities: [],

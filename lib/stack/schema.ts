@@ -7,7 +7,7 @@ import { Trouble } from '../plan/outcome.ts'
 import { PLATFORMS } from '../platforms/registry.ts'
 import { SOURCES } from '../sources/registry.ts'
 import { STORES } from '../stores/registry.ts'
-import { deploySchema, freezeSchema, servicesSchema } from './deploy-schema.ts'
+import { deploySchema, freezeSchema, servicesKnown, servicesSchema } from './deploy-schema.ts'
 import type { StackDescription } from './describe.ts'
 
 /** The schema of one member family: the member's own schema is looked up by its kind. */
@@ -59,7 +59,7 @@ function schema(z: typeof import('zod')): ZodType {
     metrics: z.string().endsWith('.prom', 'a metrics file ends with .prom').optional(),
     data: z.record(name, member(z, 'source', SOURCES)).optional(),
   })
-  return z.strictObject({
+  const stack = z.strictObject({
     name,
     timezone,
     services: servicesSchema(z).optional(),
@@ -77,6 +77,7 @@ function schema(z: typeof import('zod')): ZodType {
     schedules: z.array(schedule).optional(),
     environments: z.record(name, environment),
   })
+  return stack.superRefine((value, context) => servicesKnown(value as unknown as StackDescription, context))
 }
 
 /** The runbooks that may be scheduled. */

@@ -24,6 +24,8 @@ export function steady(text: string, world: World): string {
     .replace(/127\.0\.0\.1:\d+/g, '‹address›')
     .replace(/\b[\d.,]+ (B|kB|MB|GB)\b/g, '‹size›')
     .replace(/\b[\d.,]+ (ms|s|min)\b/g, '‹span›')
+    .replace(/\b[\d,]+ requests\b/g, '‹n› requests')
+    .replace(/\b[1-9][\d,]* failed\b/g, '‹n› failed')
     .replaceAll('|', '\\|')
 }
 

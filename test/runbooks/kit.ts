@@ -76,8 +76,8 @@ export function newWorld(shape: Shape = {}): World {
 export function describeStack(world: World, { data, stores, environment, env, timezone }: Shape): void {
   writeFileSync(
     join(world.config, 'shop.ts'),
-    `import { defineStack, directory, env, files, mongodb, s3, secret, sqlite } from 'runbooks'
-void [directory, env, files, mongodb, s3, secret, sqlite]
+    `import { azureBlob, defineStack, directory, env, files, mongodb, postgres, redis, s3, secret, sqlite } from 'runbooks'
+void [azureBlob, directory, env, files, mongodb, postgres, redis, s3, secret, sqlite]
 export default defineStack({
   name: 'shop',
   timezone: '${timezone ?? 'Europe/Paris'}',

@@ -1,4 +1,3 @@
-import { mustRun, prints, run as runCommand } from '../../exec/process.ts'
 import { count, spent } from '../../plan/durations.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Json, Verb } from '../../plan/plan.ts'
@@ -10,23 +9,17 @@ import { type Proof, proofName, writeProof } from '../proofs.ts'
 import type { LeftoverArgs, LossArgs, StampArgs, WritersArgs } from '../sentences.ts'
 import { type DataSite, partOf, storeOf } from '../site.ts'
 
-/** Stop or start what writes the stack's data, by the commands of the stack file. */
+/** Stop or start what writes the stack's data. */
 export const writers: Verb<WritersArgs, { are: string }, DataSite> = {
   effect: 'write',
   half: 'again',
   undone: 'as they were',
   async look(_, site, doing) {
     if (!site.writers) throw new Trouble(5, 'The stack file no longer says how writers are stopped')
-    const { code, stderr } = await runCommand(site.writers.running, doing)
-    if (code !== 0 && code !== 1) throw new Trouble(8, `${prints(site.writers.running)} exited ${code}: ${stderr}`)
-    return { state: { are: code === 0 ? 'running' : 'stopped' }, is: 'settled' }
+    return { state: { are: (await site.writers.running(doing)) ? 'running' : 'stopped' }, is: 'settled' }
   },
   goal: ({ to }) => ({ are: to }),
-  does({ to }, site) {
-    if (!site.writers) return []
-    const command = to === 'stopped' ? site.writers.stop : site.writers.start
-    return [{ kind: 'command', prints: prints(command), run: async doing => ({ code: (await mustRun(command, doing)).code }) }]
-  },
+  does: ({ to }, site) => (to === 'stopped' ? site.writers?.stop() : site.writers?.start()) ?? [],
   undo: ({ run }, before) => ({ verb: 'writers', of: `undo ${before.are}`, args: { to: before.are, run } }),
 }
 
@@ -72,7 +65,7 @@ export const loss: Verb<LossArgs, Json, DataSite> = {
 }
 
 /** Results of the examined, loaded and compared steps, a list a part, as a proof needs them. */
-type Finding = { good?: boolean; finding?: string | null; differences?: readonly string[]; tookMs?: number }
+type Finding = { good?: boolean; finding?: string | null; differences?: readonly string[]; tookMs?: number; frames?: number; of?: number }
 
 /** Stamp a proof beside the manifest, written once. */
 export const stamped: Verb<StampArgs, { files: readonly string[] }, DataSite> = {
@@ -84,7 +77,7 @@ export const stamped: Verb<StampArgs, { files: readonly string[] }, DataSite> = 
     return { state: { files: found.filter(file => file.startsWith('proof-') && file.endsWith(mark)) }, is: 'settled' }
   },
   goal: () => ({ files: { measured: 'files' } }),
-  does: ({ store, folder, kind, run, results }, site) => [
+  does: ({ store, folder, kind, run, results, sampling }, site) => [
     {
       kind: 'transfer',
       prints: `proof → ${storeOf(site, store).where}/${folder}/`,
@@ -93,10 +86,15 @@ export const stamped: Verb<StampArgs, { files: readonly string[] }, DataSite> = 
         const findings = parts.flat().flatMap(result => [...(result.differences ?? []), ...(result.finding ? [result.finding] : [])])
         // Parts go at the same time, the steps of a part in turn: the slowest part is the time to recover.
         const tookMs = Math.max(0, ...parts.map(steps => steps.reduce((sum, step) => sum + (step.tookMs ?? 0), 0)))
-        const proof: Proof = { kind, good: findings.length === 0, at: new Date().toISOString(), run, by: site.by, tookMs, findings }
+        const [frames, of] = (['frames', 'of'] as const).map(key => parts.flat().reduce((sum, result) => sum + (result[key] ?? 0), 0)) as [
+          number,
+          number,
+        ]
+        const sample = sampling ? { sample: { percent: sampling.percent, seed: sampling.seed, frames, of } } : {}
+        const proof: Proof = { kind, good: findings.length === 0, at: new Date().toISOString(), run, by: site.by, tookMs, findings, ...sample }
         const name = proofName(proof)
         await putText(storeOf(site, store), `${folder}/${name}`, writeProof(proof), doing)
-        return { files: [name], good: proof.good, tookMs, findings }
+        return { files: [name], good: proof.good, tookMs, findings, ...sample }
       },
     },
   ],

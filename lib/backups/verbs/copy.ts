@@ -1,7 +1,7 @@
 import { Trouble } from '../../plan/outcome.ts'
-import type { Action, Json, Verb } from '../../plan/plan.ts'
+import type { Action, Doing, Json, Verb } from '../../plan/plan.ts'
 import { isLocked, putText } from '../../stores/store.ts'
-import type { Manifest } from '../manifest.ts'
+import type { Manifest, PointRelease } from '../manifest.ts'
 import { FORMAT, seal } from '../manifest.ts'
 import { type CopyArgs, type ManifestArgs, type ReadBackArgs, type RemoveArgs, removeObjects } from '../sentences.ts'
 import { type DataSite, partOf, storeOf } from '../site.ts'
@@ -84,6 +84,7 @@ function manifestPut({ store, folder, id, run, label, pinned, parts }: ManifestA
     async run(doing) {
       const described = parts as unknown as Record<string, Manifest['parts'][string] & { says?: string; storedBytes?: number; indexBytes?: number }>
       const kept = Object.fromEntries(Object.entries(described).map(([name, { says: _, storedBytes: __, indexBytes: ___, ...part }]) => [name, part]))
+      const release = await servingThen(site, doing)
       const manifest: Manifest = {
         format: FORMAT,
         id,
@@ -101,6 +102,7 @@ function manifestPut({ store, folder, id, run, label, pinned, parts }: ManifestA
         by: site.by,
         tools: { runbooks: '0.1.0', node: process.version },
         encryption: site.encryption ?? null,
+        ...(release ? { release } : {}),
         parts: kept,
       }
       await clearUnfinished(site, store, folder)
@@ -108,6 +110,14 @@ function manifestPut({ store, folder, id, run, label, pinned, parts }: ManifestA
       return { bytes: Object.values(kept).reduce((sum, part) => sum + part.stored.bytes, 0) }
     },
   }
+}
+
+/** A host that does not answer must not hold up the backup of its data. */
+const SERVING_MS = 10_000
+
+async function servingThen(site: DataSite, doing: Doing): Promise<PointRelease | null> {
+  const signal = AbortSignal.any([doing.signal, AbortSignal.timeout(SERVING_MS)])
+  return (await site.serving?.({ ...doing, signal }).catch(() => null)) ?? null
 }
 
 /** The folder is one run's alone and nothing is being copied into it any more, so an upload without an end is a dead one's, however young. */

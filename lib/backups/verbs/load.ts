@@ -1,10 +1,12 @@
+import { count, plural, size } from '../../plan/durations.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing, Verb } from '../../plan/plan.ts'
 import type { Content, Place } from '../../sources/source.ts'
 import { StoreError } from '../../stores/store.ts'
 import { differences } from '../compare.ts'
 import type { ManifestPart } from '../manifest.ts'
-import { type CompareArgs, type ExamineArgs, type LoadArgs, type StoredPart, unloadPart } from '../sentences.ts'
+import { sampled } from '../sample.ts'
+import { type CompareArgs, type ExamineArgs, type LoadArgs, type SampleArgs, type StoredPart, unloadPart } from '../sentences.ts'
 import { type DataSite, partOf, storeOf } from '../site.ts'
 import { copyIn, isEncrypted, plainBytes, provenBytes } from '../transfer.ts'
 
@@ -16,19 +18,41 @@ export const examined: Verb<ExamineArgs, { good: boolean; finding: string | null
   half: 'again',
   async look(point, site, doing) {
     const began = performance.now()
-    const finding = await examine(point, site, doing).catch(async error => {
-      doing.signal.throwIfAborted()
-      const gone = error instanceof StoreError && error.fault === 'missing'
-      if (gone && !(await storeOf(site, point.store).head(`${point.folder}/manifest.json`)))
-        throw new Trouble(3, `${point.id} was let go of meanwhile`)
-      if (gone) return `${point.part}: ${described(point).object} or its index is missing`
-      // Not being able to look is no verdict on the bytes.
-      if (!(error instanceof Trouble) || error.exit !== 7) throw error
-      return `${point.part}: ${error.message}`
-    })
+    const finding = await examine(point, site, doing).catch(found(point, site, doing))
     const state = { good: finding === null, finding, tookMs: Math.round(performance.now() - began) }
     if (finding !== null && point.must) throw new Trouble(7, finding)
     return { state, is: 'settled' }
+  },
+  goal: () => ({}),
+  undo: () => ({ none: 'it only reads' }),
+}
+
+/** For `.catch()`: damage as a finding in words; any other error goes on, for not being able to look is no verdict on the bytes. */
+function found(point: StoredPart & { part: string }, site: DataSite, doing: Doing): (error: unknown) => Promise<string> {
+  return async error => {
+    doing.signal.throwIfAborted()
+    const gone = error instanceof StoreError && error.fault === 'missing'
+    if (gone && !(await storeOf(site, point.store).head(`${point.folder}/manifest.json`))) throw new Trouble(3, `${point.id} was let go of meanwhile`)
+    if (gone) return `${point.part}: ${described(point).object} or its index is missing`
+    if (!(error instanceof Trouble) || error.exit !== 7) throw error
+    return `${point.part}: ${error.message}`
+  }
+}
+
+/** Read a sample of a stored part's frames and say whether they are what was written. */
+export const sampleExamined: Verb<SampleArgs, { finding: string | null; tookMs: number; frames: number; of: number; says: string }, DataSite> = {
+  effect: 'read',
+  half: 'again',
+  async look(point, site, doing) {
+    const began = performance.now()
+    const { percent, seed, part: name } = point
+    const how = { sampling: { percent, seed }, identities: site.identities, name }
+    const { finding, frames, of, bytes } = await sampled(storeOf(site, point.store), point.folder, described(point), how, doing).then(
+      result => ({ ...result, finding: result.finding && `${name}: ${result.finding}` }),
+      async error => ({ finding: await found(point, site, doing)(error), frames: 0, of: 0, bytes: 0 }),
+    )
+    const says = `${count(frames)} of ${plural(of, 'frame')}, ${size(bytes)}`
+    return { state: { finding, tookMs: Math.round(performance.now() - began), frames, of, says }, is: 'settled' }
   },
   goal: () => ({}),
   undo: () => ({ none: 'it only reads' }),

@@ -1,12 +1,14 @@
 import { chmod, lstat, rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { quote } from '../../exec/command.ts'
+import type { ComposeService } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { pathMoves } from '../path-moves.ts'
 import { failedAt, nothingAt, type Spots, spotOf, spots, stands } from '../places.ts'
 import type { Content, Dump, PartFacts, Source } from '../source.ts'
 import type { Mover } from '../swap-paths.ts'
+import { filesInside } from './inside/index.ts'
 import { loadOf } from './load.ts'
 import { packed } from './pack.ts'
 import { reading, unreadable } from './read.ts'
@@ -14,13 +16,14 @@ import { secondsOf, summed, Tally } from './tally.ts'
 import { entriesOf } from './unpack.ts'
 import { walk } from './walk.ts'
 
-/** `directory` is the folder, not a mount point or a link; drills go into `scratch`, by default `.<name>.scratch` beside it. */
-export type FilesOptions = { readonly directory: string; readonly scratch?: string }
+/** `directory` is the folder, not a mount point or a link; drills go into `scratch`, by default `.<name>.scratch` beside it. With `in` both are paths inside that service. */
+export type FilesOptions = { readonly directory: string; readonly scratch?: string; readonly in?: ComposeService }
 
 const folderMover: Mover = { ready: async () => undefined, move: rename, settle: async () => undefined }
 
 /** A folder of files as a tar: modes, times, owners and symbolic links are kept; hard links become files of their own, and extended attributes are not kept. */
 export function files(name: string, options: FilesOptions): Source {
+  if (options.in) return filesInside(name, { ...options, in: options.in })
   const at = spots(options.directory, options.scratch)
   return {
     name,

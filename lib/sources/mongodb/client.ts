@@ -1,9 +1,16 @@
-import type { Db, MongoClient } from 'mongodb'
+import type { Db, MongoClient, MongoClientOptions } from 'mongodb'
+import { cannotBeEntered, looksAt } from '../../exec/place.ts'
+import { tunnel } from '../../exec/tunnel.ts'
 import { Trouble } from '../../plan/outcome.ts'
+import type { Doing } from '../../plan/plan.ts'
 import { redact, type Secret } from '../../plan/secrets.ts'
+import type { Reach } from './site.ts'
+import { hostOf, throughSocket } from './uri.ts'
 
 /** How long a server may take to be found before it counts as unreachable; an operator waits for this at every question. */
 const SELECTION_MS = 4_000
+/** The same where docker has to start a process in a service first. */
+const ENTER_MS = 15_000
 /** How long one answer may take; counts of large collections come from metadata and are fast. */
 const ANSWER_MS = 30_000
 
@@ -11,16 +18,35 @@ const ANSWER_MS = 30_000
 const DENIED = new Set([13, 18, 8000])
 
 /** Opens a connection for one piece of work and closes it; throws what `troubleOf` makes of the driver's errors. */
-export async function connected<T>(uri: Secret, work: (client: MongoClient) => Promise<T>): Promise<T> {
+export async function connected<T>(reach: Reach, doing: Doing, work: (client: MongoClient) => Promise<T>): Promise<T> {
+  const { uri, within } = reach
+  if (!within) return withClient(uri, { serverSelectionTimeoutMS: SELECTION_MS, connectTimeoutMS: SELECTION_MS }, work)
+  const way = await tunnel(within, hostOf(uri), doing)
+  // Each connection is a docker of its own; the fewest are opened when the server is asked how it is instead of telling.
+  const options = { serverSelectionTimeoutMS: ENTER_MS, connectTimeoutMS: ENTER_MS, serverMonitoringMode: 'poll', directConnection: true } as const
+  let said = ''
+  const gone = way.failed.then(text => {
+    said = redact(text)
+  })
+  try {
+    return await withClient(throughSocket(uri, way.path), options, work, gone)
+  } catch (error) {
+    doing.signal.throwIfAborted()
+    if (said === '') throw error
+    const what = cannotBeEntered(said) ? 'cannot be entered' : 'leads to no MongoDB'
+    throw new Trouble(8, `The service ${within.service} ${what}: ${said.trim().split('\n')[0]}`, { look: [looksAt(within)], cause: error })
+  } finally {
+    await way.close()
+  }
+}
+
+/** `gone`: nobody will answer, so waiting for it is over. */
+async function withClient<T>(uri: Secret, options: MongoClientOptions, work: (client: MongoClient) => Promise<T>, gone?: Promise<void>): Promise<T> {
   const { MongoClient } = await import('mongodb')
   let client: MongoClient | undefined
   try {
-    client = new MongoClient(uri.reveal().trim(), {
-      serverSelectionTimeoutMS: SELECTION_MS,
-      connectTimeoutMS: SELECTION_MS,
-      socketTimeoutMS: ANSWER_MS,
-      appName: 'runbooks',
-    })
+    client = new MongoClient(uri.reveal().trim(), { ...options, socketTimeoutMS: ANSWER_MS, appName: 'runbooks' })
+    void gone?.then(() => client?.close())
     return await work(client)
   } catch (error) {
     throw troubleOf(error, uri)
@@ -57,6 +83,6 @@ export async function collectionsOf(db: Db): Promise<Listed[]> {
 }
 
 /** The names of a database's collections, for one look. */
-export function listed(uri: Secret, database: string): Promise<Listed[]> {
-  return connected(uri, client => collectionsOf(client.db(database)))
+export function listed(reach: Reach, database: string, doing: Doing): Promise<Listed[]> {
+  return connected(reach, doing, client => collectionsOf(client.db(database)))
 }

@@ -7,9 +7,8 @@ import { archiveReader, type Namespace } from './archive.ts'
 import { dumpArgv } from './argv.ts'
 import { type Listed, listed } from './client.ts'
 import { isLive, leftover, scratchDatabase } from './names.ts'
-import type { Site } from './site.ts'
-import { tool, toolTrouble } from './tools.ts'
-import { toolConfig } from './uri.ts'
+import type { Reach, Site } from './site.ts'
+import { toolCommand, toolTrouble } from './tools.ts'
 
 /** The live collections as one archive; its content is taken from the very bytes, so that writes meanwhile do not matter. */
 export function dumpOf(site: Site): Dump {
@@ -17,11 +16,11 @@ export function dumpOf(site: Site): Dump {
   return {
     prints: prints(live(site, [])),
     async *open(doing: Doing) {
-      const all = await listed(site.uri, site.database)
+      const all = await listed(site.live, site.database, doing)
       const wanted = liveOf(site, all)
-      if (site.oplog) await mustHaveOplog(site)
+      if (site.oplog) await mustHaveOplog(site, doing)
       const reader = await archiveReader()
-      for await (const chunk of archiveOf(live(site, without(all, wanted)), doing)) {
+      for await (const chunk of archiveOf(site, live(site, without(all, wanted)), doing)) {
         reader.push(chunk)
         yield chunk
       }
@@ -40,14 +39,14 @@ export function dumpOf(site: Site): Dump {
 
 /** Counts and digests of the collections that stand in a place, under their live names, from a dump that goes nowhere. */
 export async function contentOf(site: Site, place: Place | 'live', run: string, doing: Doing): Promise<Content> {
-  const uri = place === 'scratch' ? site.scratch : site.uri
+  const reach = place === 'scratch' ? site.scratch : site.live
   const database = place === 'scratch' ? scratchDatabase(site.database, run) : site.database
-  const all = await listed(uri, database)
+  const all = await listed(reach, database, doing)
   const whole = all.filter(({ type }) => type !== 'view').map(({ name }) => name)
   const stands = whole.filter(name => (place === 'beside' ? leftoverOf(name, run) !== undefined : isLive(name)))
   if (stands.length === 0) return { items: {}, warnings: [] }
   const reader = await archiveReader()
-  for await (const chunk of archiveOf(command(site, uri, database, without(all, stands)), doing)) reader.push(chunk)
+  for await (const chunk of archiveOf(site, mongodump(site, reach, dumpArgv({ database, excluded: without(all, stands) })), doing)) reader.push(chunk)
   return { items: itemsOf(reader.end(), name => leftoverOf(name, run) ?? name), warnings: [] }
 }
 
@@ -63,26 +62,23 @@ export function itemsOf(namespaces: readonly Namespace[], nameOf = (collection: 
 
 /** The live data: one database, or with its oplog the whole server, of which nothing can be left out. */
 function live(site: Site, excluded: readonly string[]): Command {
-  const { file, argv, secret } = command(site, site.uri, site.database, excluded)
-  return { file, argv: site.oplog ? dumpArgv({ oplog: true }) : argv, ...(secret && { secret }) }
+  return mongodump(site, site.live, dumpArgv(site.oplog ? { oplog: true } : { database: site.database, excluded }))
 }
 
-async function mustHaveOplog(site: Site): Promise<void> {
-  const local = await listed(site.uri, 'local')
+async function mustHaveOplog(site: Site, doing: Doing): Promise<void> {
+  const local = await listed(site.live, 'local', doing)
   if (local.some(({ name }) => name === 'oplog.rs')) return
   throw new Trouble(3, `${site.where} has no oplog: its server is not a member of a replica set.`, { next: [`set oplog: false for ${site.name}`] })
 }
 
-function command(site: Site, uri: typeof site.uri, database: string, excluded: readonly string[]): Command {
-  return { file: tool(site, 'mongodump'), argv: dumpArgv({ database, excluded }), secret: toolConfig(uri) }
-}
+const mongodump = (site: Site, reach: Reach, argv: readonly string[]) => toolCommand(site, reach, 'mongodump', argv, false)
 
-async function* archiveOf(command: Command, doing: Doing): AsyncGenerator<Buffer> {
+async function* archiveOf(site: Site, command: Command, doing: Doing): AsyncGenerator<Buffer> {
   try {
     // Nobody keeps a chunk: the parser and the frames both copy what they need.
     yield* stdoutOf(command, doing, { lend: true })
   } catch (error) {
-    throw toolTrouble(error)
+    throw toolTrouble(error, site)
   }
 }
 

@@ -12,13 +12,13 @@ type Live = Pick<PartFacts, 'state' | 'because' | 'sizeBytes' | 'counts' | 'newe
 
 /** What stands now: counts and size come from the server's own bookkeeping (size with what restores left), the newest time from ObjectIds. Known within about 5 s when nobody answers. */
 export async function factsOf(site: Site, doing: Doing): Promise<PartFacts> {
-  const [tools, live] = await Promise.all([toolsOf(site, doing), look(site)])
+  const [tools, live] = await Promise.all([toolsOf(site, doing), look(site, doing)])
   return { name: site.name, kind: 'mongodb', where: site.where, tools, ...live }
 }
 
-async function look(site: Site): Promise<Live> {
+async function look(site: Site, doing: Doing): Promise<Live> {
   try {
-    return await connected(site.uri, client => liveFacts(client, site))
+    return await connected(site.live, doing, client => liveFacts(client, site))
   } catch (error) {
     const state = error instanceof Trouble && error.exit === 3 ? 'denied' : 'unreachable'
     return { state, because: redact(error instanceof Error ? error.message : String(error)), sizeBytes: 0, counts: {} }
@@ -78,19 +78,19 @@ async function databasesOf(client: MongoClient): Promise<string[]> {
 const UNAUTHORIZED = 13
 
 /** How many collections stand in each place for a run. */
-export async function presenceOf(site: Site, run: string): Promise<Presence> {
+export async function presenceOf(site: Site, run: string, doing: Doing): Promise<Presence> {
   // Views are neither dumped nor swapped, and would make the numbers differ.
-  const names = (await listed(site.uri, site.database)).filter(({ type }) => type !== 'view').map(({ name }) => name)
+  const names = (await listed(site.live, site.database, doing)).filter(({ type }) => type !== 'view').map(({ name }) => name)
   const of = (place: 'beside' | 'aside') => names.filter(name => leftover(name)?.place === place && leftover(name)?.run === run).length
-  const scratch = await listed(site.scratch, scratchDatabase(site.database, run))
+  const scratch = await listed(site.scratch, scratchDatabase(site.database, run), doing)
   return { live: names.filter(isLive).length, beside: of('beside'), aside: of('aside'), scratch: scratch.length }
 }
 
 /** The runs that left collections or a scratch database, each place once. */
-export async function remainsOf(site: Site): Promise<{ run: string; place: 'beside' | 'aside' | 'scratch' }[]> {
-  const found = (await listed(site.uri, site.database)).flatMap(({ name }) => leftover(name) ?? [])
+export async function remainsOf(site: Site, doing: Doing): Promise<{ run: string; place: 'beside' | 'aside' | 'scratch' }[]> {
+  const found = (await listed(site.live, site.database, doing)).flatMap(({ name }) => leftover(name) ?? [])
   const rests = new Map(found.map(({ run, place }) => [`${place} ${run}`, { run, place }]))
-  const databases = await connected(site.scratch, databasesOf)
+  const databases = await connected(site.scratch, doing, databasesOf)
   const drills = databases.flatMap(name => scratchRun(name, site.database) ?? []).map(run => ({ run, place: 'scratch' as const }))
   return [...rests.values(), ...drills]
 }

@@ -1,3 +1,4 @@
+import { placeName } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Content, Source } from '../source.ts'
 import { archiveReader } from './archive.ts'
@@ -6,12 +7,12 @@ import { factsOf, presenceOf, remainsOf } from './facts.ts'
 import { loadOf } from './load.ts'
 import type { MongodbOptions, Site } from './site.ts'
 import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
-import { whereOf } from './uri.ts'
+import { hostOf, whereOf } from './uri.ts'
 
 export type { MongodbOptions } from './site.ts'
 
 /**
- * One database of a MongoDB server, through mongodump and mongorestore. Throws Trouble(2) for an address or a list of databases that cannot be.
+ * One database of a MongoDB server, through mongodump and mongorestore, here or inside its service; all else is asked by the driver. Throws Trouble(2) for an address or a list of databases that cannot be.
  * It has no `lock`: MongoDB has none that spares one database and outlives a crash, and a renamed collection is made anew by the
  * first write to its old name. Writers must be stopped before a swap; one that was not makes the swap stop, and nothing is overwritten.
  */
@@ -27,13 +28,13 @@ export function mongodb(name: string, options: MongodbOptions): Source {
     dump: () => dumpOf(site),
     examine,
     load: (place, run) => loadOf(site, place, run),
-    presence: run => presenceOf(site, run),
+    presence: (run, doing) => presenceOf(site, run, doing),
     content: (place, run, doing) => contentOf(site, place, run, doing),
     unload: (place, run) => unloadOf(site, place, run),
     swap: (run, names) => swapOf(site, run, names),
     swapBack: (run, names) => swapBackOf(site, run, names),
     forget: run => forgetOf(site, run),
-    remains: () => remainsOf(site),
+    remains: doing => remainsOf(site, doing),
     writersMustStop: 'a write to a collection that was just renamed would make it anew',
   }
 }
@@ -52,7 +53,12 @@ function siteOf(name: string, options: MongodbOptions): Site {
       next: ['write a part of its own for each database'],
     })
   }
-  return { name, where: whereOf(uri, database), uri, database, expected: collections?.expected ?? [], scratch: scratch ?? uri, bin, oplog }
+  const within = options.in
+  const live = { uri, within }
+  if (within) hostOf(uri)
+  const where = `${within ? `${placeName(within)} ` : ''}${whereOf(uri, database)}`
+  const drills = scratch ? { uri: scratch, within: undefined } : live
+  return { name, where, live, database, expected: collections?.expected ?? [], scratch: drills, bin, oplog }
 }
 
 async function examine(bytes: AsyncIterable<Buffer>): Promise<Content> {

@@ -1,4 +1,4 @@
-import { type Command, feed, prints } from '../../exec/process.ts'
+import { feed, prints } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import type { Load, Place } from '../source.ts'
@@ -7,8 +7,7 @@ import { renaming, restoreArgv, restored } from './argv.ts'
 import { listed } from './client.ts'
 import { besideName, leftover, scratchDatabase } from './names.ts'
 import type { Site } from './site.ts'
-import { tool, toolTrouble } from './tools.ts'
-import { toolConfig } from './uri.ts'
+import { toolCommand, toolTrouble } from './tools.ts'
 
 /** The longest name of a database that MongoDB takes, in bytes. */
 const LONGEST_DATABASE = 63
@@ -16,19 +15,19 @@ const LONGEST_DATABASE = 63
 /** Loads an archive beside the live collections, or into a scratch database; only into names that are free. */
 export function loadOf(site: Site, place: Place, run: string): Load {
   const database = place === 'scratch' ? scratchDatabase(site.database, run) : site.database
-  const uri = place === 'scratch' ? site.scratch : site.uri
+  const reach = place === 'scratch' ? site.scratch : site.live
   const names = place === 'scratch' ? renaming(site.database, database) : renaming(site.database, database, besideName('', run))
-  const command: Command = { file: tool(site, 'mongorestore'), argv: restoreArgv(names), secret: toolConfig(uri) }
+  const command = toolCommand(site, reach, 'mongorestore', restoreArgv(names), true)
   return {
     prints: prints(command),
     async take(bytes, doing: Doing) {
       if (site.oplog)
         throw new Trouble(3, `A dump with its oplog cannot be loaded under other names; restore ${site.name} by hand into an empty server.`)
       if (Buffer.byteLength(database) > LONGEST_DATABASE) throw new Trouble(3, `${database} is too long for the name of a database.`)
-      await mustBeFree(site, place, run, database)
+      await mustBeFree(site, place, { run, database }, doing)
       const reader = await archiveReader()
       const { stderr } = await feed(command, watched(bytes, reader, site), doing).catch(error => {
-        throw toolTrouble(error)
+        throw toolTrouble(error, site)
       })
       const wanted = reader.end().reduce((sum, { count }) => sum + count, 0)
       const said = restored(stderr)
@@ -40,8 +39,8 @@ export function loadOf(site: Site, place: Place, run: string): Load {
   }
 }
 
-async function mustBeFree(site: Site, place: Place, run: string, database: string): Promise<void> {
-  const all = await listed(place === 'scratch' ? site.scratch : site.uri, database)
+async function mustBeFree(site: Site, place: Place, { run, database }: { run: string; database: string }, doing: Doing): Promise<void> {
+  const all = await listed(place === 'scratch' ? site.scratch : site.live, database, doing)
   const taken = all.filter(({ name }) => place === 'scratch' || (leftover(name)?.place === 'beside' && leftover(name)?.run === run))
   if (taken.length > 0)
     throw new Trouble(5, `${database} already holds what run ${run} loaded: ${taken.map(({ name }) => name).join(', ')}. Unload it first.`)

@@ -25,7 +25,7 @@ export function swapBackOf(site: Site, run: string, names: readonly string[]): A
 
 /** Nothing is renamed unless all of it can be; a collection that appears or goes meanwhile stops the rest. */
 async function rename(site: Site, doing: Doing, plan: (standing: readonly string[]) => Moves): Promise<{ renamed: number }> {
-  return connected(site.uri, async client => {
+  return connected(site.live, doing, async client => {
     const db = client.db(site.database)
     const { moves, conflicts } = plan(await renamable(db))
     if (conflicts.length > 0) throw blocked(site, conflicts)
@@ -69,12 +69,12 @@ export function unloadOf(site: Site, place: Place, run: string): Action {
   if (place === 'beside')
     return { kind: 'call', prints: `drop ${besideName('*', run)} in ${site.where}`, run: doing => drop(site, run, 'beside', doing) }
   const database = scratchDatabase(site.database, run)
-  const work = () => connected(site.scratch, client => client.db(database).dropDatabase())
-  return { kind: 'call', prints: `drop the database ${database}`, run: async () => void (await work()) }
+  const work = (doing: Doing) => connected(site.scratch, doing, client => client.db(database).dropDatabase())
+  return { kind: 'call', prints: `drop the database ${database}`, run: async doing => void (await work(doing)) }
 }
 
 async function drop(site: Site, run: string, place: 'beside' | 'aside', doing: Doing): Promise<{ dropped: number }> {
-  return connected(site.uri, async client => {
+  return connected(site.live, doing, async client => {
     const db = client.db(site.database)
     const all = await renamable(db)
     const names = all.filter(name => leftover(name)?.place === place && leftover(name)?.run === run)

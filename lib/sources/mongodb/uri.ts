@@ -49,6 +49,26 @@ export function toolConfig(uri: Secret): Secret {
   return new Secret(`${uri.name} for the tools`, `uri: ${JSON.stringify(plain)}\n`)
 }
 
+/** The one server of an address that is reached inside a service. Throws Trouble(2) for several, and for a name to be looked up (`+srv`). */
+export function hostOf(uri: Secret): { readonly host: string; readonly port: number } {
+  const { scheme, hosts } = split(uri)
+  if (/srv/i.test(scheme) || hosts.includes(','))
+    throw new Trouble(2, `${uri.name} must name one server, as it is seen inside the service.`, {
+      next: [`write ${uri.name} as mongodb://user:password@127.0.0.1:27017/?authSource=admin`],
+    })
+  const [, host = '', port] = /^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(hosts) ?? []
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? USUAL_PORT) }
+}
+
+const USUAL_PORT = 27_017
+
+/** The same address with a socket of the file system in the place of its host. */
+export function throughSocket(uri: Secret, path: string): Secret {
+  const { scheme, login, path: database, options } = split(uri)
+  const query = options.length > 0 ? `?${options.join('&')}` : ''
+  return new Secret(uri.name, `${scheme}${login === undefined ? '' : `${login}@`}${encodeURIComponent(path)}/${database}${query}`)
+}
+
 /** Makes the password alone a secret too, as it may be repeated in a message without its address. */
 function rememberPassword(name: string, login: string | undefined): void {
   const password = login?.slice(login.indexOf(':') + 1)

@@ -1,14 +1,15 @@
-import { mustRun, prints, run, stdoutOf } from '../../exec/process.ts'
+import { mustRun, prints, stdoutOf } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import type { Content, Dump, Place } from '../source.ts'
 import type { Server } from './address.ts'
 import { ArchiveReader } from './archive.ts'
-import { command, dumpCommand, globalsCommand } from './commands.ts'
+import { dumpCommand, globalsCommand } from './commands.ts'
 import { globalsOf } from './globals.ts'
 import { databaseAt } from './names.ts'
 import { databases } from './query.ts'
 import type { Site } from './site.ts'
+import { toolVersions } from './tools.ts'
 import { toolTrouble } from './trouble.ts'
 
 /** The live database as one archive, with the server's roles behind it; its content is taken from the very bytes, so that writes meanwhile do not matter. */
@@ -68,27 +69,17 @@ async function rolesIn({ live, maintenance }: Site, doing: Doing): Promise<strin
 }
 
 /** Refused before the first byte: no such database, and a pg_dump that is older than its server. */
-async function mustFit({ live, maintenance, database, where }: Site, doing: Doing): Promise<void> {
+async function mustFit(site: Site, doing: Doing): Promise<void> {
+  const { live, maintenance, database, where } = site
   const all = await databases(live, maintenance, doing)
   if (!all.some(({ name }) => name === database)) {
     const names = all.map(({ name }) => name).join(', ')
     throw new Trouble(7, `There is nothing to dump: ${where} does not exist; the server has ${names}.`, { next: ['check the name of the database'] })
   }
   const server = majorOf(all[0]!.version)
-  const found = await versionOf(live, 'pg_dump', doing)
+  const found = (await toolVersions(site, doing)).get('pg_dump') ?? null
   if (found !== null && Number.parseInt(found, 10) < server) {
     throw new Trouble(3, `pg_dump ${found} is older than its server, PostgreSQL ${server}, and cannot dump it.`, { next: [mendFor(server)] })
-  }
-}
-
-/** The version that a tool says of itself, null when it is missing. */
-export async function versionOf(server: Server, tool: 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_restore', doing: Doing): Promise<string | null> {
-  try {
-    const { code, stdout } = await run(command({ ...server, password: undefined }, tool, ['--version'], false), doing, { budgetMs: 20_000 })
-    return code === 0 ? (/\(PostgreSQL\) (\S+)/.exec(stdout)?.[1] ?? 'unknown') : null
-  } catch (error) {
-    if (error instanceof Trouble && error.exit === 3) return null
-    throw error
   }
 }
 

@@ -2,10 +2,11 @@ import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { redact } from '../../plan/secrets.ts'
 import type { PartFacts, Presence } from '../source.ts'
-import { majorOf, mendFor, versionOf } from './dump.ts'
+import { majorOf, mendFor } from './dump.ts'
 import { databaseAt, leftover, tableName } from './names.ts'
 import { answers, databases, type Listed } from './query.ts'
 import type { Site } from './site.ts'
+import { toolVersions } from './tools.ts'
 
 type Live = Pick<PartFacts, 'state' | 'because' | 'sizeBytes' | 'counts' | 'newest'> & { readonly major?: number }
 
@@ -77,12 +78,10 @@ SELECT format('SELECT json_build_object(''newest'', to_char(max(%I)::timestamptz
 `
 
 async function toolsOf(site: Site, major: number | undefined, doing: Doing): Promise<PartFacts['tools']> {
-  const tools = (['psql', 'pg_dump', 'pg_dumpall', 'pg_restore'] as const).map(async name => {
-    const version = await versionOf(site.live, name, doing)
+  const found = [...(await toolVersions(site, doing))].map(([name, version]) => {
     const old = version !== null && major !== undefined && Number.parseInt(version, 10) < major
     return { name, version, ...(version === null || old ? { mend: mendFor(major) } : {}) }
   })
-  const found = await Promise.all(tools)
   if (major === undefined || major >= OLDEST) return found
   return [...found, { name: 'a server', version: String(major), mend: `PostgreSQL ${OLDEST} or newer` }]
 }

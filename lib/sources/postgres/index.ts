@@ -1,6 +1,5 @@
 import { quote } from '../../exec/command.ts'
 import { placeName } from '../../exec/place.ts'
-import { Trouble } from '../../plan/outcome.ts'
 import type { Content, Source } from '../source.ts'
 import { parsedUrl, type Server, whereOf } from './address.ts'
 import { ArchiveReader } from './archive.ts'
@@ -8,7 +7,7 @@ import { contentOf, dumpOf } from './dump.ts'
 import { factsOf, presenceOf, remainsOf } from './facts.ts'
 import { loadOf } from './load.ts'
 import { lockOf } from './lock.ts'
-import type { PostgresOptions, Site } from './site.ts'
+import { type PostgresOptions, type Site, serverOf } from './site.ts'
 import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
 
 export type { PostgresOptions } from './site.ts'
@@ -57,13 +56,9 @@ function byHand(database: string): string[] {
 const LOCK_WAIT_MS = 30_000
 
 function siteOf(name: string, options: PostgresOptions): Site {
-  const { url, host, port, user, password, database, scratch, bin, maintenance = 'postgres', lockWaitMs = LOCK_WAIT_MS } = options
-  if (url !== undefined && [host, port, user, password].some(value => value !== undefined)) {
-    throw new Trouble(2, `${name} has an address twice.`, { next: ['write either url, or host, port, user and password'] })
-  }
+  const { database, scratch, bin, maintenance = 'postgres', lockWaitMs = LOCK_WAIT_MS } = options
   const within = options.in
-  const reached = url ? parsedUrl(url) : { host, port, user, password, more: {} }
-  const live: Server = { ...reached, setting: url?.name ?? password?.name ?? name, within, bin }
+  const live = serverOf(name, options)
   const drills: Server = scratch ? { ...parsedUrl(scratch), setting: scratch.name, within: undefined, bin: within ? undefined : bin } : live
   return { name, where: whereOf(live, within ? placeName(within) : '', database), database, maintenance, lockWaitMs, live, scratch: drills }
 }

@@ -1,6 +1,7 @@
 import type { ComposeService } from '../../exec/place.ts'
+import { Trouble } from '../../plan/outcome.ts'
 import type { Secret } from '../../plan/secrets.ts'
-import type { Server } from './address.ts'
+import { parsedUrl, type Server } from './address.ts'
 
 /** What a team writes of one PostgreSQL database: its address as `url`, or in pieces. */
 export type PostgresOptions = {
@@ -33,4 +34,14 @@ export type Site = {
   readonly lockWaitMs: number
   readonly live: Server
   readonly scratch: Server
+}
+
+/** The server that an address names; throws Trouble(2) for one that cannot be. */
+export function serverOf(name: string, options: Omit<PostgresOptions, 'database'>): Server {
+  const { url, host, port, user, password, bin } = options
+  if (url !== undefined && [host, port, user, password].some(value => value !== undefined)) {
+    throw new Trouble(2, `${name} has an address twice.`, { next: ['write either url, or host, port, user and password'] })
+  }
+  const reached = url ? parsedUrl(url) : { host, port, user, password, more: {} }
+  return { ...reached, setting: url?.name ?? password?.name ?? name, within: options.in, bin }
 }

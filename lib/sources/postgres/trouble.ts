@@ -1,4 +1,4 @@
-import { looksAt } from '../../exec/place.ts'
+import { cannotBeEntered, looksAt } from '../../exec/place.ts'
 import { CommandFailed } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Server } from './address.ts'
@@ -7,7 +7,6 @@ const DENIED =
   /password authentication failed|no password supplied|role "[^"]*" does not exist|no pg_hba\.conf entry|permission denied for database|authentication failed/
 const UNREACHABLE =
   /could not connect|connection to server .* failed|connection refused|could not translate host name|timeout expired|starting up|shutting down|server closed the connection|terminating connection|in recovery mode/i
-const SERVICE = /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i
 
 /**
  * The failure of a tool as a foreseen one, told by its own error lines: Trouble(3) denied or not fitting, Trouble(8) not reached,
@@ -16,7 +15,7 @@ const SERVICE = /is not running|no such service|no configuration file provided|C
 export function toolTrouble(error: unknown, server: Server): unknown {
   if (!(error instanceof CommandFailed)) return error
   const said = saidIn(error.stderr) || error.message
-  if (server.within && SERVICE.test(error.stderr)) {
+  if (server.within && cannotBeEntered(error.stderr)) {
     return new Trouble(8, `The service ${server.within.service} cannot be entered: ${said}`, { look: [looksAt(server.within)], cause: error })
   }
   if (DENIED.test(error.stderr) && /connection to server|FATAL/.test(error.stderr)) {

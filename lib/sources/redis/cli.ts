@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { CommandFailed } from '../../exec/command.ts'
-import { inService, looksAt } from '../../exec/place.ts'
+import { cannotBeEntered, inService, looksAt } from '../../exec/place.ts'
 import { type Command, run } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
@@ -39,7 +39,8 @@ export function login({ user, password }: Server): readonly string[] | undefined
   return password && ['AUTH', ...(user ? [user] : []), password.reveal()]
 }
 
-const program = ({ bin }: Server) => (bin === undefined ? 'redis-cli' : join(bin, 'redis-cli'))
+/** redis-cli as it is started for a server. */
+export const program = ({ bin }: Server) => (bin === undefined ? 'redis-cli' : join(bin, 'redis-cli'))
 
 function addressed({ host, port, tls, socket }: Server): string[] {
   if (socket !== undefined) return ['-s', socket]
@@ -64,7 +65,6 @@ export async function evaluated<T>(server: Server, script: string, args: readonl
 
 const UNREACHABLE = /Could not connect|Connection refused|timed out|Server closed the connection|Connection reset|I\/O error|SSL_connect|MASTERDOWN/i
 const DENIED = /WRONGPASS|NOAUTH|AUTH failed|NOPERM|invalid password/
-const SERVICE = /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i
 
 /**
  * The failure of redis-cli as a foreseen one, told by its own words: Trouble(3) denied or not fitting, Trouble(8) not reached or not ready,
@@ -74,7 +74,7 @@ export function cliTrouble(error: unknown, server: Server): unknown {
   if (!(error instanceof CommandFailed)) return error
   const words = error.stderr
   const said = saidIn(words) || error.message
-  if (server.within && SERVICE.test(words)) {
+  if (server.within && cannotBeEntered(words)) {
     return new Trouble(8, `The service ${server.within.service} cannot be entered: ${said}`, { look: [looksAt(server.within)], cause: error })
   }
   if (DENIED.test(words)) {

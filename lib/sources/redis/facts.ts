@@ -1,8 +1,8 @@
-import { run as runs } from '../../exec/process.ts'
+import { versionsOf } from '../../exec/versions.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import type { PartFacts, Presence } from '../source.ts'
-import { cli } from './cli.ts'
+import { program } from './cli.ts'
 import { expiringName, lastingName } from './rdb/tally.ts'
 import { drillRuns, drillStands } from './scratch.ts'
 import type { Site } from './site.ts'
@@ -45,17 +45,12 @@ function serverOf(state: State): PartFacts['tools'] {
 }
 
 async function toolsOf(site: Site, doing: Doing): Promise<PartFacts['tools']> {
-  try {
-    const bare = { ...site.live, password: undefined }
-    const { stdout, code } = await runs(cli(bare, ['--version']), doing, { budgetMs: 15_000 })
-    // 127 is the shell's word inside a service; that the service is down is said by the next question.
-    if (code === 127) return [{ name: 'redis-cli', version: null, mend: MEND }]
-    const version = /redis-cli (\S+)/.exec(stdout)?.[1] ?? 'unknown'
-    return [{ name: 'redis-cli', version, ...(Number.parseInt(version, 10) < OLDEST ? { mend: MEND } : {}) }]
-  } catch (error) {
-    if (error instanceof Trouble && error.exit === 3) return [{ name: 'redis-cli', version: null, mend: MEND }]
-    throw error
-  }
+  const found = await versionsOf(site.live, [program(site.live)], site.live.within, doing)
+  const said = found?.[0]
+  if (said === null) return [{ name: 'redis-cli', version: null, mend: MEND }]
+  // That the service is down is said by the next question.
+  const version = /redis-cli (\S+)/.exec(said ?? '')?.[1] ?? 'unknown'
+  return [{ name: 'redis-cli', version, ...(Number.parseInt(version, 10) < OLDEST ? { mend: MEND } : {}) }]
 }
 
 /** How many databases stand in each place for a run; those that held nothing are not counted where they stand. */

@@ -1,11 +1,10 @@
 import { placeName } from '../../exec/place.ts'
-import { Trouble } from '../../plan/outcome.ts'
 import type { Source } from '../source.ts'
-import { parsedUrl, type Server, USUAL_PORT, whereOf } from './address.ts'
+import { parsedUrl, type Server, whereOf } from './address.ts'
 import { contentOf } from './content.ts'
 import { factsOf, presenceOf, remainsOf } from './facts.ts'
 import { loadOf } from './load.ts'
-import type { RedisOptions, Site } from './site.ts'
+import { type RedisOptions, type Site, serverOf } from './site.ts'
 import { dumpOf, examine } from './snapshot.ts'
 import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
 
@@ -50,13 +49,9 @@ const BY_HAND = [
 ]
 
 function siteOf(name: string, options: RedisOptions): Site {
-  const { url, host, port, user, password, scratch, bin } = options
-  if (url !== undefined && [host, port, user, password].some(value => value !== undefined)) {
-    throw new Trouble(2, `${name} has an address twice.`, { next: ['write either url, or host, port, user and password'] })
-  }
+  const { scratch, bin } = options
   const within = options.in
-  const reached = url ? parsedUrl(url) : { host: host ?? '127.0.0.1', port: port ?? USUAL_PORT, tls: false, user, password }
-  const live: Server = { ...reached, setting: url?.name ?? password?.name ?? name, socket: undefined, within, bin }
+  const live = serverOf(name, options)
   const drills: Server | undefined = scratch && {
     ...{ ...parsedUrl(scratch), setting: scratch.name, socket: undefined, within: undefined, bin: within ? undefined : bin },
   }

@@ -38,6 +38,9 @@ end
 export const STATE = `${PRELUDE}
 return answer({ databases = databases, dbs = dbs, info = redis.call('INFO') })`
 
+/** `INFO` alone. */
+export const INFO = `return cjson.encode({ info = redis.call('INFO') })`
+
 /** Takes the highest empty database for what was database `of`; arguments run, place, of. */
 export const CLAIM = `${PRELUDE}
 local run, place, of = ARGV[1], ARGV[2], tonumber(ARGV[3])

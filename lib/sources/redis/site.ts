@@ -1,6 +1,7 @@
 import type { ComposeService } from '../../exec/place.ts'
+import { Trouble } from '../../plan/outcome.ts'
 import type { Secret } from '../../plan/secrets.ts'
-import type { Server } from './address.ts'
+import { parsedUrl, type Server, USUAL_PORT } from './address.ts'
 
 /** What a team writes of one Redis server, all of its databases: its address as `url`, or in pieces. */
 export type RedisOptions = {
@@ -26,4 +27,13 @@ export type Site = {
   /** Undefined for a throw-away server on this machine. */
   readonly scratch: Server | undefined
   readonly bin: string | undefined
+}
+
+/** The server that an address names; throws Trouble(2) for one that cannot be. */
+export function serverOf(name: string, { url, host, port, user, password, bin, in: within }: RedisOptions): Server {
+  if (url !== undefined && [host, port, user, password].some(value => value !== undefined)) {
+    throw new Trouble(2, `${name} has an address twice.`, { next: ['write either url, or host, port, user and password'] })
+  }
+  const reached = url ? parsedUrl(url) : { host: host ?? '127.0.0.1', port: port ?? USUAL_PORT, tls: false, user, password }
+  return { ...reached, setting: url?.name ?? password?.name ?? name, socket: undefined, within, bin }
 }

@@ -3,7 +3,7 @@ import type { Doing } from '../../plan/plan.ts'
 import type { Place } from '../source.ts'
 import type { Server } from './address.ts'
 import { evaluated } from './cli.ts'
-import { STATE } from './scripts.ts'
+import { INFO, STATE } from './scripts.ts'
 
 /** What a finished load says of a database: whether anything was in it, and the timetable of its keys with a time to live, as JSON. */
 export type Loaded = { readonly full: boolean; readonly expiring?: string }
@@ -36,9 +36,18 @@ export async function stateOf(server: Server, doing: Doing): Promise<State> {
     [],
     doing,
   )
-  const fields = new Map(info.split(/\r?\n/).flatMap(line => (line.includes(':') ? [[before(line), after(line)] as const] : [])))
   // Lua cannot tell an empty list from an empty object.
-  return { databases, dbs: Array.isArray(dbs) ? dbs : [], info: field => fields.get(field) ?? '' }
+  return { databases, dbs: Array.isArray(dbs) ? dbs : [], info: fieldsOf(info) }
+}
+
+/** What a server says of itself, without a look at its databases; throws as `stateOf` does. */
+export async function infoOf(server: Server, doing: Doing): Promise<State['info']> {
+  return fieldsOf((await evaluated<{ info: string }>(server, INFO, [], doing)).info)
+}
+
+function fieldsOf(info: string): State['info'] {
+  const fields = new Map(info.split(/\r?\n/).flatMap(line => (line.includes(':') ? [[before(line), after(line)] as const] : [])))
+  return field => fields.get(field) ?? ''
 }
 
 const before = (line: string) => line.slice(0, line.indexOf(':'))
