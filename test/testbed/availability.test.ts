@@ -13,7 +13,7 @@ beforeEach(() => {
   machine = mkdtempSync(join(tmpdir(), 'testbed-machine-'))
   process.env.PATH = join(machine, 'path')
   process.env.TESTBED_CACHE = join(machine, 'cache')
-  for (const name of ['TESTBED_INSTALL', 'TESTBED_MONGODB', 'TESTBED_REQUIRE']) delete process.env[name]
+  for (const name of ['TESTBED_INSTALL', 'TESTBED_MONGODB', 'TESTBED_REQUIRE', 'TESTBED_KUBECONFIG']) delete process.env[name]
 })
 afterEach(() => {
   process.env = { ...before }
@@ -69,6 +69,8 @@ test('what is required is all, some by name, or nothing, and a wrong name is ref
   expect(demanded()).toEqual([])
   process.env.TESTBED_REQUIRE = 'all'
   expect(demanded()).toEqual(usual)
+  process.env.TESTBED_KUBECONFIG = join(machine, 'kubeconfig')
+  expect(demanded()).toEqual([...usual, 'kubernetes'])
   process.env.TESTBED_REQUIRE = 's3,zstd'
   expect(demanded()).toEqual(['s3', 'zstd'])
   expect(() => named(['s4'])).toThrow(/s4 is not a part of the testbed; there are mongodb, /)
@@ -77,4 +79,18 @@ test('what is required is all, some by name, or nothing, and a wrong name is ref
 test('every tool but mongod can be installed', () => {
   const tools = [...components.flatMap(component => toolsOf[component]), 'ferretdb']
   expect(tools.filter(tool => origins[tool] === undefined)).toEqual(['mongod'])
+})
+
+test('a cluster is looked for where TESTBED_KUBECONFIG says, and without one it is said what to do', async () => {
+  const look = async () => (await prepare([], () => {})).kubernetes
+  expect(await look()).toMatchObject({ ok: false, why: expect.stringMatching(/^no cluster is known; set TESTBED_KUBECONFIG .* or install kind/) })
+  const file = join(machine, 'kubeconfig')
+  process.env.TESTBED_KUBECONFIG = file
+  expect(await look()).toEqual({ ok: false, why: `TESTBED_KUBECONFIG is ${file}, which is not there` })
+  writeFileSync(file, '')
+  expect(await look()).toMatchObject({ ok: false, why: `kubectl is neither on PATH nor in ${join(machine, 'bin')}` })
+  program('path', 'kubectl', 1)
+  expect(await look()).toMatchObject({ ok: false, why: expect.stringContaining('does not answer') })
+  program('path', 'kubectl', 0)
+  expect(await look()).toEqual({ ok: true, how: file })
 })

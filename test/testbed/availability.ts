@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { type Component, components, toolsOf, usual } from './catalogue.ts'
 import { install } from './install.ts'
+import { lookForCluster, makeKindCluster } from './kubernetes.ts'
 import { find } from './tools.ts'
 
 /** Whether a component can be had on this machine: how, or why not and what to type. */
@@ -38,10 +39,12 @@ export async function prepare(wanted: readonly Component[], say: (line: string) 
   // Decided once: everything started from here inherits the decision.
   process.env.TESTBED_MONGODB = mongoKind()
   const failures = installing() ? await install(wanted.flatMap(toolsFor), say) : new Map<string, string>()
+  if (installing() && wanted.includes('kubernetes')) makeKindCluster(say)
   return Object.fromEntries(components.map(component => [component, look(component, failures)])) as Record<Component, Availability>
 }
 
 function look(component: Component, failures: ReadonlyMap<string, string>): Availability {
+  if (component === 'kubernetes') return lookForCluster()
   const tools = toolsFor(component)
   const missing = tools.filter(tool => find(tool) === undefined)
   if (component === 'docker' && process.getuid?.() !== 0) return { ok: false, why: 'a Docker engine of one’s own can only be started by root' }
@@ -56,10 +59,10 @@ function mongoNote(): string {
   return kind === 'ferretdb' ? ', a stand-in for mongod' : ''
 }
 
-/** The components that must be there, or the tests fail instead of being skipped: TESTBED_REQUIRE=all means all that TESTBED_INSTALL=yes installs; or names with commas. */
+/** The components that must be there, or the tests fail instead of being skipped: TESTBED_REQUIRE=all means all that TESTBED_INSTALL=yes installs, and the cluster that TESTBED_KUBECONFIG names; or names with commas. */
 export function demanded(): readonly Component[] {
   const wanted = process.env.TESTBED_REQUIRE ?? ''
-  if (wanted === 'all') return usual
+  if (wanted === 'all') return process.env.TESTBED_KUBECONFIG ? [...usual, 'kubernetes'] : usual
   return named(wanted.split(',').filter(name => name !== ''))
 }
 

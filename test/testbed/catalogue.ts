@@ -10,10 +10,16 @@ export type Component =
   | 'postgres'
   | 'redis'
   | 'docker'
+  | 'nginx-image'
+  | 'registry'
   | 'age'
   | 'restic'
   | 'chromium'
   | 'promtool'
+  | 'amtool'
+  | 'compose'
+  | 'ssh'
+  | 'kubernetes'
 
 /** The tools of each component; `mongodb` is decided apart, because several programs can be it. */
 export const toolsOf: Readonly<Record<Component, readonly string[]>> = {
@@ -26,25 +32,57 @@ export const toolsOf: Readonly<Record<Component, readonly string[]>> = {
   tmux: ['tmux'],
   postgres: ['psql', 'pg_dump', 'pg_restore', 'initdb', 'postgres'],
   redis: ['redis-server', 'redis-cli'],
-  docker: ['docker', 'docker-compose', 'dockerd', 'iptables'],
+  docker: ['docker', 'docker-compose', 'dockerd', 'iptables', 'ip'],
+  'nginx-image': ['debootstrap', 'nginx-root.tar'],
+  registry: ['docker-registry'],
   age: ['age', 'age-keygen'],
   restic: ['restic'],
   chromium: ['chromium'],
   promtool: ['promtool'],
+  amtool: ['amtool', 'prometheus-alertmanager'],
+  // Reads Compose files; it needs no engine.
+  compose: ['docker', 'docker-compose'],
+  ssh: ['ssh', 'ssh-keygen', 'sshd'],
+  // And a cluster: kubernetes.ts finds it.
+  kubernetes: ['kubectl'],
 }
 
 /** Every component. */
 export const components = Object.keys(toolsOf) as Component[]
 
 /** What `npm test` looks for, and installs when TESTBED_INSTALL=yes; the others are had by asking for them by name. */
-export const usual: readonly Component[] = ['mongodb', 'mongodb-tools', 's3', 'azure', 'toxiproxy', 'zstd', 'tmux', 'postgres', 'redis', 'promtool']
+export const usual: readonly Component[] = [
+  'mongodb',
+  'mongodb-tools',
+  's3',
+  'azure',
+  'toxiproxy',
+  'zstd',
+  'tmux',
+  'postgres',
+  'redis',
+  'promtool',
+  'ssh',
+  'docker',
+  'nginx-image',
+  'registry',
+  'amtool',
+  'compose',
+]
 
 /** A change to a module's source without which it does not work here: replaces the first `find`, or writes the whole file. */
 export type Mend = { readonly file: string; readonly find?: string; readonly put: string }
 
 /** How a tool is had when it is not on the machine: a Debian package, an npm package, or a build of a Go module. */
 export type Origin =
-  | { readonly from: 'debian'; readonly packageName: string }
+  | {
+      readonly from: 'debian'
+      readonly packageName: string
+      /** Debian 12's own is too old, so there it comes from trixie. */
+      readonly trixie?: true
+    }
+  /** Made out of Debian packages. */
+  | { readonly from: 'debootstrap' }
   | { readonly from: 'npm'; readonly packageName: string; readonly version: string }
   | {
       readonly from: 'go'
@@ -99,12 +137,21 @@ export const origins: Readonly<Record<string, Origin>> = {
   postgres: { from: 'debian', packageName: 'postgresql' },
   'redis-server': { from: 'debian', packageName: 'redis-server' },
   'redis-cli': { from: 'debian', packageName: 'redis-tools' },
-  // Debian 12 has no Compose 2: there, add trixie as a source and install docker.io/trixie docker-cli/trixie docker-compose/trixie.
-  dockerd: { from: 'debian', packageName: 'docker.io' },
-  docker: { from: 'debian', packageName: 'docker-cli' },
-  'docker-compose': { from: 'debian', packageName: 'docker-compose' },
+  dockerd: { from: 'debian', packageName: 'docker.io', trixie: true },
+  docker: { from: 'debian', packageName: 'docker-cli', trixie: true },
+  'docker-compose': { from: 'debian', packageName: 'docker-compose', trixie: true },
   iptables: { from: 'debian', packageName: 'iptables' },
+  ip: { from: 'debian', packageName: 'iproute2' },
+  debootstrap: { from: 'debian', packageName: 'debootstrap' },
+  'nginx-root.tar': { from: 'debootstrap' },
+  'docker-registry': { from: 'debian', packageName: 'docker-registry' },
   restic: { from: 'debian', packageName: 'restic' },
   chromium: { from: 'debian', packageName: 'chromium' },
   promtool: { from: 'debian', packageName: 'prometheus' },
+  amtool: { from: 'debian', packageName: 'prometheus-alertmanager', trixie: true },
+  'prometheus-alertmanager': { from: 'debian', packageName: 'prometheus-alertmanager', trixie: true },
+  ssh: { from: 'debian', packageName: 'openssh-client' },
+  'ssh-keygen': { from: 'debian', packageName: 'openssh-client' },
+  sshd: { from: 'debian', packageName: 'openssh-server' },
+  kubectl: { from: 'debian', packageName: 'kubernetes-client' },
 }

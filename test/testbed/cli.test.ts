@@ -53,6 +53,19 @@ test('a missing server is exit 3 with the command that installs it', () => {
   expect(said.stderr).toMatch(/lacks s3: minio is neither on PATH nor in the testbed's cache\. To install it: npm run testbed -- install s3/)
 })
 
+test('without a cluster, asking for one is exit 3 with what to do; with one, how to reach it is printed', () => {
+  expect(run(process.execPath, [cli, 'up', 'kubernetes'], bare)).toMatchObject({
+    exit: 3,
+    stdout: '',
+    stderr: expect.stringContaining('no cluster is known; set TESTBED_KUBECONFIG'),
+  })
+  const { TESTBED_KUBECONFIG } = process.env
+  if (TESTBED_KUBECONFIG === undefined) return
+  const said = run(process.execPath, [cli, 'up', 'kubernetes'], { TESTBED_KUBECONFIG })
+  expect(said).toMatchObject({ exit: 0, stderr: '', stdout: expect.stringMatching(/^# Kubernetes: https:.*, nodes /) })
+  expect(said.stdout).toContain(`\nKUBECONFIG=${TESTBED_KUBECONFIG}\n`)
+})
+
 test('what cannot be installed is named with the reason', () => {
   const said = run(process.execPath, [cli, 'install', 'zstd'], bare)
   expect(said).toMatchObject({ exit: 3, stdout: expect.stringMatching(/zstd: MISSING: there is no apt-get here/) })

@@ -3,6 +3,7 @@ import { named, prepare } from './availability.ts'
 import { azurite } from './azurite.ts'
 import { type Component, components, usual } from './catalogue.ts'
 import { alive } from './identity.ts'
+import { cluster } from './kubernetes.ts'
 import { minio } from './minio.ts'
 import { mongodb } from './mongodb.ts'
 import { postgres } from './postgres.ts'
@@ -16,6 +17,7 @@ const usage = `Real servers for trying runbooks by hand, on 127.0.0.1.
 
   npm run testbed -- up mongodb s3 azure       start them, print how to reach them, end them on Ctrl-C
   npm run testbed -- up --detach mongodb s3    the same, but they stay until down
+  npm run testbed -- up kubernetes             print how to reach the cluster of TESTBED_KUBECONFIG or of kind; it is never ended
   npm run testbed -- status                    what runs, and how to reach it
   npm run testbed -- down [mongodb s3 …]       end what was started with --detach
   npm run testbed -- install [names | all]     install what npm test uses (${usual.join(', ')}),
@@ -81,9 +83,12 @@ class Stop extends Error {
 }
 
 async function up(names: readonly string[], detach: boolean): Promise<void> {
-  const unknown = names.find(name => starters[name] === undefined)
+  const unknown = names.find(name => starters[name] === undefined && name !== 'kubernetes')
   if (names.length === 0 || unknown !== undefined) {
-    throw new Stop(2, `${unknown === undefined ? 'name what to start' : `${unknown} cannot be started`}: ${Object.keys(starters).join(', ')}`)
+    throw new Stop(
+      2,
+      `${unknown === undefined ? 'name what to start' : `${unknown} cannot be started`}: ${[...Object.keys(starters), 'kubernetes'].join(', ')}`,
+    )
   }
   const found = await prepare(names as Component[], complain)
   for (const name of names as Component[]) {
@@ -91,10 +96,11 @@ async function up(names: readonly string[], detach: boolean): Promise<void> {
     if (!has.ok) throw new Stop(3, `lacks ${name}: ${has.why}`)
   }
   putOnPath()
+  if (names.includes('kubernetes')) printCluster()
   const started: Up[] = []
   const stopAll = async (): Promise<void> => void (await Promise.all(started.map(({ server }) => server.stop())))
   try {
-    for (const name of names) started.push(await starters[name]!(detach))
+    for (const name of names.filter(name => name !== 'kubernetes')) started.push(await starters[name]!(detach))
   } catch (error) {
     await stopAll()
     throw error
@@ -103,11 +109,18 @@ async function up(names: readonly string[], detach: boolean): Promise<void> {
     server.describe(environment)
     print(`# ${title}: ${server.host}:${server.port}, process ${server.pid()}, log ${server.folder}/server.log`, ...environment)
   }
+  if (started.length === 0) return
   const ending = detach ? 'npm run testbed -- down ends the servers.' : 'Ctrl-C ends the servers.'
   print(`# Put these lines into the stack's config/<stack>.<environment>.env. ${ending}`)
   if (detach) return
   await interrupted()
   await stopAll()
+}
+
+function printCluster(): void {
+  const { server, kubeconfig, kubectl } = cluster()
+  const nodes = kubectl(['get', 'nodes', '-o', 'jsonpath={range .items[*]}{.metadata.name} {.status.nodeInfo.kubeletVersion} {end}']).trim()
+  print(`# Kubernetes: ${server}, nodes ${nodes}`, `TESTBED_KUBECONFIG=${kubeconfig}`, `KUBECONFIG=${kubeconfig}`)
 }
 
 async function interrupted(): Promise<void> {

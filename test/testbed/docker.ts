@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { postgresRoot } from './rootfs.ts'
+import { postgresRoot, programsRoot } from './rootfs.ts'
 import { launch, type Server } from './server.ts'
 import { find } from './tools.ts'
+
+/** What a folder in a service is looked at and moved with. */
+const FILE_PROGRAMS = ['sleep', 'cat', 'tar', 'find', 'stat', 'mv', 'rm', 'rmdir', 'mkdir', 'chmod', 'touch', 'ln', 'sort', 'sync', 'xargs']
 
 /** A Docker engine of its own: it shares neither images, containers nor networks with one that the machine may have. */
 export type Docker = Server & {
@@ -13,6 +16,10 @@ export type Docker = Server & {
   docker(...argv: readonly string[]): string
   /** An image with PostgreSQL's programs, made from those of this machine. */
   postgresImage(): string
+  /** An image with a shell and the programs that handle files, GNU's or BusyBox's, made from those of this machine. */
+  filesImage(kind: 'gnu' | 'busybox'): string
+  /** An image with a shell, bash, and these programs of this machine. */
+  image(name: string, programs: readonly string[]): string
   /** Writes a Compose file, starts its services, and returns the file's path; `stop` of the engine ends them. */
   up(project: string, services: Readonly<Record<string, object>>): string
 }
@@ -46,6 +53,15 @@ export async function docker(): Promise<Docker> {
     patienceMs: 20_000,
   })
   const projects = new Map<string, string>()
+  const imported = (name: string, tarball: string): string => {
+    const image = `testbed/${name}`
+    try {
+      run('import', '--change', 'ENV PATH=/usr/bin:/bin', tarball, image)
+    } finally {
+      rmSync(tarball, { force: true })
+    }
+    return image
+  }
   return {
     ...server,
     address,
@@ -56,6 +72,12 @@ export async function docker(): Promise<Docker> {
       run('import', '--change', `ENV PATH=${bin}:/usr/bin:/bin`, tarball, image)
       return image
     },
+    filesImage(kind) {
+      if (kind === 'gnu') return imported('files-gnu', programsRoot(['/bin/sh', ...FILE_PROGRAMS]))
+      const links = Object.fromEntries(['sh', ...FILE_PROGRAMS].map(name => [name, find('busybox') ?? '']))
+      return imported('files-busybox', programsRoot(['busybox'], links))
+    },
+    image: (name, programs) => imported(name, programsRoot(['/bin/sh', 'bash', 'cat', 'sleep', 'mkdir', ...programs])),
     up(project, services) {
       const compose = join(server.folder, `${project}.yaml`)
       // JSON is YAML.

@@ -4,10 +4,12 @@ import type { Component } from './catalogue.ts'
 
 export { type Azurite, azurite } from './azurite.ts'
 export { type Docker, docker } from './docker.ts'
+export { type Cluster, cluster, type Namespace } from './kubernetes.ts'
 export { type Minio, minio } from './minio.ts'
 export { type Mongo, mongodb } from './mongodb.ts'
 export { type Postgres, postgres } from './postgres.ts'
 export { type Redis, redis } from './redis.ts'
+export { type Sshd, sshd } from './sshd.ts'
 export { type Toxiproxy, toxiproxy } from './toxiproxy.ts'
 
 /** True when the component can be had here, otherwise why not and what to type. */

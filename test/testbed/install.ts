@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Mend, type Origin, origins } from './catalogue.ts'
 import { withLock } from './lock.ts'
+import { makeNginxRoot } from './nginx-root.ts'
 import { bin, cache, find } from './tools.ts'
 
 type GoOrigin = Extract<Origin, { from: 'go' }>
@@ -47,19 +48,37 @@ export async function install(tools: readonly string[], say: (line: string) => v
 function installOne(tool: string): void {
   const origin = origins[tool]
   if (origin === undefined) throw new Error(`${tool} has to be installed by hand`)
-  if (origin.from === 'debian') installPackage(origin.packageName)
+  if (origin.from === 'debian') installPackage(origin.packageName, origin.trixie === true && addTrixie())
+  else if (origin.from === 'debootstrap') makeNginxRoot()
   else if (origin.from === 'npm') installNodeProgram(tool, origin)
   else buildProgram(tool, origin)
   if (find(tool) === undefined) throw new Error(`${tool} is still not found after it was installed`)
 }
 
-function installPackage(packageName: string): void {
+/** Debian 12 with trixie as a further source, pinned low so that nothing else moves; true where there is one to be named. */
+function addTrixie(): boolean {
+  const [release, own] = ['/etc/os-release', '/etc/apt/sources.list.d/debian.sources'].map(file =>
+    existsSync(file) ? readFileSync(file, 'utf8') : '',
+  )
+  if (!/^VERSION_CODENAME=bookworm$/m.test(release ?? '') || process.getuid?.() !== 0) return false
+  const sources = '/etc/apt/sources.list.d/testbed.sources'
+  if (existsSync(sources)) return true
+  const stanza = own?.split(/\n{2,}/).find(text => !text.includes('security') && /^Suites:/m.test(text))
+  if (stanza === undefined) return false
+  writeFileSync('/etc/apt/preferences.d/testbed', 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n')
+  writeFileSync(sources, `${stanza.trimEnd().replace(/^Suites:.*$/m, 'Suites: trixie')}\n`)
+  must(apt('update'), 'apt-get update')
+  return true
+}
+
+function installPackage(packageName: string, trixie = false): void {
   if (find('apt-get') === undefined) throw new Error(`there is no apt-get here: install ${packageName} with the package manager of this machine`)
-  const first = apt('install', '-y', '--no-install-recommends', packageName)
+  const install = ['install', '-y', '--no-install-recommends', ...(trixie ? ['-t', 'trixie'] : []), packageName]
+  const first = apt(...install)
   if (first.status === 0) return
   // Old or absent package lists are the usual reason; refreshing them takes seconds, so it is not done before it is needed.
   must(apt('update'), 'apt-get update')
-  must(apt('install', '-y', '--no-install-recommends', packageName), `apt-get install ${packageName}`)
+  must(apt(...install), `apt-get install ${packageName}`)
 }
 
 function apt(...argv: string[]): SpawnSyncReturns<string> {

@@ -1,5 +1,17 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cache, find } from './tools.ts'
@@ -25,6 +37,26 @@ export function postgresRoot(): { readonly tarball: string; readonly bin: string
     rmSync(root, { recursive: true, force: true })
   }
   return { tarball: kept, bin }
+}
+
+/** A root file system of some of this machine's programs with their libraries; `links` are names in /bin that lead to one of them. */
+export function programsRoot(programs: readonly string[], links: Readonly<Record<string, string>> = {}): string {
+  const root = mkdtempSync(join(tmpdir(), 'testbed-rootfs-'))
+  const tarball = `${root}.tar`
+  try {
+    const files = programs.map(program => find(program) ?? program)
+    for (const folder of ['proc', 'sys', 'dev', 'tmp', 'etc', 'bin']) mkdirSync(join(root, folder), { recursive: true })
+    writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\n')
+    for (const file of new Set([...files, ...files.flatMap(linksOf)])) {
+      mkdirSync(join(root, dirname(file)), { recursive: true })
+      copyFileSync(file, join(root, file))
+    }
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(root, 'bin', name))
+    execFileSync('tar', ['-C', root, '-cf', tarball, '.'])
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+  return tarball
 }
 
 function fillRoot(root: string, bin: string): void {
@@ -53,9 +85,11 @@ function fillRoot(root: string, bin: string): void {
   for (const library of new Set(linked)) put(library)
 }
 
-/** The libraries that a program is linked with. */
+/** The libraries that a program is linked with; none for a static one. */
 export function linksOf(file: string): string[] {
   const ldd = find('ldd')
   if (ldd === undefined) throw new Error('ldd is missing: it comes with the C library of Linux')
-  return execFileSync(ldd, [file], { encoding: 'utf8' }).match(/\/\S+/g) ?? []
+  const { stdout, stderr, status } = spawnSync(ldd, [file], { encoding: 'utf8' })
+  if (status !== 0 && !stderr.includes('not a dynamic executable')) throw new Error(`ldd ${file}: ${stderr}`)
+  return status === 0 ? (stdout.match(/\/\S+/g) ?? []) : []
 }

@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { type Availability, demanded, prepare } from './availability.ts'
 import { type Component, usual } from './catalogue.ts'
+import { kubectlFile } from './kubernetes.ts'
 import { sweep } from './records.ts'
 import { putOnPath } from './tools.ts'
 
@@ -17,8 +19,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await sweep()
   const found = await prepare(usual, say)
   putOnPath()
-  const missing = usual.filter(component => !found[component].ok)
-  const had = usual.filter(component => found[component].ok)
+  if (found.kubernetes.ok) putOnPath(dirname(kubectlFile()!))
+  const looked: readonly Component[] = [...usual, 'kubernetes']
+  const missing = looked.filter(component => !found[component].ok)
+  const had = looked.filter(component => found[component].ok)
   say(`has ${had.map(component => (component === 'mongodb' ? `mongodb (${process.env.TESTBED_MONGODB})` : component)).join(', ') || 'nothing'}`)
   for (const component of missing) say(`lacks ${component}: ${reason(found[component])}`)
   const refused = missing.filter(component => demanded().includes(component))

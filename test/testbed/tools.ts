@@ -19,9 +19,12 @@ function executable(file: string): boolean {
   }
 }
 
-/** The full path of a tool: on PATH first, then in the cache, then where Debian keeps PostgreSQL; undefined when it is nowhere. */
+/** Where Debian keeps servers, which is on the PATH of root only. */
+const SERVERS = '/usr/sbin'
+
+/** The full path of a tool: on PATH first, then in the cache, then where Debian keeps servers and PostgreSQL; undefined when it is nowhere. */
 export function find(tool: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), bin(), ...postgresFolders()]
+  const folders = [...(process.env.PATH ?? '').split(delimiter), bin(), SERVERS, ...postgresFolders()]
   return folders
     .filter(folder => folder !== '')
     .map(folder => join(folder, tool))
@@ -36,8 +39,8 @@ function postgresFolders(): string[] {
   return versions.map(version => join(debian, version, 'bin'))
 }
 
-/** Puts built tools on this process's PATH, after what the machine has, so that programs started by name find them. */
-export function putOnPath(): void {
+/** Puts a folder of tools, the built ones unless another is named, on this process's PATH, after what the machine has, so that programs started by name find them. */
+export function putOnPath(folder = bin()): void {
   const folders = (process.env.PATH ?? '').split(delimiter)
-  if (!folders.includes(bin())) process.env.PATH = [...folders, bin()].join(delimiter)
+  if (!folders.includes(folder)) process.env.PATH = [...folders, folder].join(delimiter)
 }
