@@ -11,6 +11,7 @@ export {
   files,
   frozen,
   http,
+  kubernetes,
   mongodb,
   pagerduty,
   postgres,

@@ -2,6 +2,7 @@ import type { Inside } from '../exec/place.ts'
 import type { Command } from '../exec/process.ts'
 import type { Action, Doing, Json, Seen } from '../plan/plan.ts'
 import type { Cell } from '../stores/store.ts'
+import type { Configured } from './configured.ts'
 
 /** A service that releases are made of, as the stack file says it. */
 export type Service = {
@@ -81,7 +82,8 @@ export type ImageFacts = {
   readonly service: string
   readonly image: string
   readonly version: string
-  readonly state: 'present' | 'pullable' | 'missing' | 'denied' | 'wrong platform' | 'unreachable'
+  /** `unknown`: nobody could look, so it is found out when the release starts. */
+  readonly state: 'present' | 'pullable' | 'missing' | 'denied' | 'wrong platform' | 'unreachable' | 'unknown'
   readonly digest: string | null
   readonly sizeBytes: number | null
   readonly because?: string
@@ -164,6 +166,8 @@ export interface Platform {
   door(doing: Doing): Promise<Door>
   /** Absent on a platform that replaces in place and moves the traffic by itself. */
   readonly split?: Split
+  /** Services that are configured instead of released; absent where the stack file names none. */
+  readonly configured?: Configured
   readonly writers: WriterSwitch
   /** Small documents that live with the application: leases, open runs, releases. */
   cell(name: string): Cell

@@ -1,10 +1,16 @@
 import type { ZodType } from 'zod'
+import type { ConfiguredService } from './configured.ts'
 import type { Platform, Service } from './platform.ts'
 
 type Z = typeof import('zod')
 
 /** What every platform is told of the stack that it serves. */
-export type Setting = { readonly stack: string; readonly environment: string; readonly services: readonly Service[] }
+export type Setting = {
+  readonly stack: string
+  readonly environment: string
+  readonly services: readonly Service[]
+  readonly configured?: readonly ConfiguredService[]
+}
 
 /** What a stack file may say of a platform, and how it is built; a member's code is loaded when an environment has it. */
 export type PlatformEntry = {
@@ -63,5 +69,29 @@ export const PLATFORMS = {
     paths: [],
     assets: ['files'],
     make: async (setting, options) => (await import('./compose/index.ts')).compose(setting, options),
+  },
+  kubernetes: {
+    options: z =>
+      z.strictObject({
+        cluster: text(z),
+        namespace: z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'a namespace has small letters, digits and -'),
+        overlay: z.string().min(1),
+        kubeconfig: text(z).optional(),
+        context: text(z).optional(),
+        door: text(z),
+        doorHost: text(z).optional(),
+        workloads: z
+          .record(
+            z.string(),
+            z
+              .string()
+              .regex(/^(deployment|statefulset|daemonset)\/[a-z0-9.-]+$/, "a workload is 'deployment/<name>', 'statefulset/…' or 'daemonset/…'"),
+          )
+          .optional(),
+        secrets: z.record(z.string(), z.strictObject({ secret: z.string().min(1), keys: z.array(z.string().min(1)).optional() })).optional(),
+      }),
+    paths: [],
+    assets: ['overlay'],
+    make: async (setting, options) => (await import('./kubernetes/index.ts')).kubernetes(setting, options),
   },
 } as const satisfies Readonly<Record<string, PlatformEntry>>

@@ -2,6 +2,7 @@ import { commit, gate, inTurn, result, step, tidy, watching } from '../plan/node
 import type { Change, Json, Node, Step } from '../plan/plan.ts'
 import { type Bundle, plain } from '../platforms/platform.ts'
 import { type ReleaseFacts, versionsOf } from './facts.ts'
+import { downNow } from './preflight.ts'
 import type { ReleaseRecord } from './records.ts'
 import {
   baseline,
@@ -24,7 +25,7 @@ import {
 } from './sentences.ts'
 import type { ReleaseSite } from './site.ts'
 
-/** Budgets of the single steps, in milliseconds: each is many times what it took in trials, and short enough that a person still waits. */
+/** Budgets of the single steps, in milliseconds: each is many times what it took in trials, and short enough that a person still waits. A stack's own budget may be shorter. */
 const FETCH_MS = 20 * 60_000
 const START_MS = 120_000
 const REACH_MS = 30_000
@@ -71,7 +72,7 @@ export function releasePlan(what: NewRelease): Node[] {
 
 /** A red production may still get its hotfix; it is judged against no worse, and a person has to mean it. */
 function sick({ facts, site }: NewRelease): Node | undefined {
-  const down = Object.entries(facts.serving?.services ?? {}).filter(([, service]) => service.running < service.wanted)
+  const down = downNow(site, facts)
   if (down.length === 0) return undefined
   return gate(`${down.map(([name]) => name).join(', ')} of what serves is down. Deploy onto it?`, {
     id: 'onto what is down',
@@ -86,7 +87,7 @@ function judgedOffTraffic(what: NewRelease, without: readonly string[]): Node[] 
     step('Wait until it is healthy', healthyRelease({ bundle, without, about: { since: facts.time } }), { budgetMs: site.deploy.budgetMs }),
     ...migrated(what),
     step('Reach it through the front door', reachedRelease(bundle), { budgetMs: REACH_MS }),
-    ...(site.deploy.smoke.length > 0 ? [step('Smoke-test it off traffic', smokeTested(bundle, true), { budgetMs: SMOKE_MS })] : []),
+    ...(site.deploy.smoke.length > 0 ? [step('Smoke-test it off traffic', smokeTested(bundle, true), { budgetMs: smokeMs(site) })] : []),
   ]
 }
 
@@ -108,7 +109,7 @@ function besides(what: NewRelease, without: readonly string[]): Node[] {
       ...takeOver(what, without),
       step(`Send everything to ${next}`, moveTraffic({ to: bundle.slot, percent: 100, generation: run.short }), { budgetMs: TRAFFIC_MS }),
       ...drained,
-      ...(site.deploy.metrics.length > 0 ? [step('Check its metrics', measured(bundle), { budgetMs: SMOKE_MS })] : []),
+      ...(site.deploy.metrics.length > 0 ? [step('Check its metrics', measured(bundle), { budgetMs: smokeMs(site) })] : []),
       step(`Watch it for ${Math.round(site.deploy.bakeMs / 1000)} s`, sounded(what), { budgetMs: site.deploy.bakeMs + START_MS }),
     ]),
     ...recorded(what),
@@ -137,8 +138,8 @@ function inPlace(what: NewRelease): Node[] {
       ),
       step('Wait until it is healthy', healthyRelease({ bundle, without: [], about: { since: facts.time } }), { budgetMs: site.deploy.budgetMs }),
       step('Reach it through the front door', reachedRelease(bundle), { budgetMs: REACH_MS }),
-      ...(site.deploy.smoke.length > 0 ? [step('Smoke-test it', smokeTested(bundle, false), { budgetMs: SMOKE_MS })] : []),
-      ...(site.deploy.metrics.length > 0 ? [step('Check its metrics', measured(bundle), { budgetMs: SMOKE_MS })] : []),
+      ...(site.deploy.smoke.length > 0 ? [step('Smoke-test it', smokeTested(bundle, false), { budgetMs: smokeMs(site) })] : []),
+      ...(site.deploy.metrics.length > 0 ? [step('Check its metrics', measured(bundle), { budgetMs: smokeMs(site) })] : []),
       step(`Watch it for ${Math.round(site.deploy.bakeMs / 1000)} s`, sounded(what), { budgetMs: site.deploy.bakeMs + START_MS }),
     ]),
     ...recorded(what),
@@ -146,6 +147,7 @@ function inPlace(what: NewRelease): Node[] {
   ]
 }
 
+const smokeMs = ({ deploy }: ReleaseSite) => Math.min(SMOKE_MS, deploy.budgetMs)
 const probeOf = (site: ReleaseSite) => site.deploy.probe
 const watchOf = (site: ReleaseSite): Change => frontDoor(probeOf(site))
 const sounded = ({ bundle, site, facts }: NewRelease) => soundRelease({ bundle, bakeMs: site.deploy.bakeMs, about: { since: facts.time } })
@@ -153,7 +155,7 @@ const sounded = ({ bundle, site, facts }: NewRelease) => soundRelease({ bundle, 
 const migrationOf = (what: NewRelease): Step | undefined => {
   const { migrate } = what.site.deploy
   if (!what.migrates || !migrate) return undefined
-  const change = migrateData(what.bundle)
+  const change = migrateData(what.bundle, what.record.backup)
   const title = migrate.down ? 'Migrate the data' : 'Migrate the data; there is no way back from it'
   return step(title, migrate.down ? change : { ...change, verb: 'release.migrate.for-good' })
 }

@@ -13,9 +13,11 @@ export function differenceOf(facts: ReleaseFacts, bundle: Bundle): string[] {
     if (from.version === to.version && from.digest === to.digest) return `  ${name.padEnd(width)}  unchanged: ${to.version}`
     return `  ${name.padEnd(width)}  ${from.version} → ${to.version}   ${short(from.digest)} → ${short(to.digest)}`
   })
+  const gone = Object.entries(now).filter(([name]) => !(name in bundle.services))
+  const lines = [...services, ...gone.map(([name, { version }]) => `  ${name.padEnd(width)}  gone: was ${version}`)]
   const before = facts.current?.bundle
-  if (!before) return services
-  return [...services, ...changes('file', before.files, bundle.files), ...changes('secret', before.secrets, bundle.secrets)]
+  if (!before) return lines
+  return [...lines, ...changes('file', before.files, bundle.files), ...changes('secret', before.secrets, bundle.secrets)]
 }
 
 function changes(what: string, from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): string[] {
@@ -35,6 +37,7 @@ export function isSame(facts: ReleaseFacts, bundle: Bundle): boolean {
   const images = Object.entries(bundle.services).every(([name, to]) => now[name]?.version === to.version && now[name]?.digest === to.digest)
   return (
     images &&
+    Object.keys(now).every(name => name in bundle.services) &&
     changes('file', current.bundle.files, bundle.files).length === 0 &&
     changes('secret', current.bundle.secrets, bundle.secrets).length === 0
   )

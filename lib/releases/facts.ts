@@ -13,7 +13,7 @@ export type ReleaseFacts = {
   readonly platform: PlatformFacts
   readonly standing: Standing
   readonly records: readonly ReleaseRecord[]
-  /** What serves now; null when nothing does. */
+  /** What serves now, or is meant to and is down; null when nothing does. */
   readonly serving: SlotState | null
   /** The record of what serves; undefined when it was never verified, as after a change by hand. */
   readonly current: ReleaseRecord | undefined
@@ -34,9 +34,15 @@ export async function lookAtReleases(site: ReleaseSite, doing: Doing): Promise<R
       current: undefined,
       time: new Date().toISOString(),
     }
-  const [standing, records, time] = await Promise.all([platform.standing(doing), releasesOf(platform, doing), platform.time(doing)])
+  const [observed, records, time] = await Promise.all([platform.standing(doing), releasesOf(platform, doing), platform.time(doing)])
+  const standing = { ...observed, serving: observed.serving ?? meantToServe(observed) }
   const serving = standing.serving === null ? null : (standing.slots[standing.serving] ?? null)
   return { platform: facts, standing, records, serving, current: recordOf(records, serving?.release), time }
+}
+
+/** The slot that runs and answers nobody, because all of it is down: a hotfix goes beside it, and a rollback goes behind it. */
+function meantToServe({ slots, idle }: Standing): string | null {
+  return Object.keys(slots).find(slot => slot !== idle && slots[slot]?.is === 'running') ?? null
 }
 
 /** The versions that every service of the release will have: what is asked for, and for the rest what serves. */

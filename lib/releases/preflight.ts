@@ -1,5 +1,5 @@
 import { size } from '../plan/durations.ts'
-import type { ImageFacts } from '../platforms/platform.ts'
+import type { ImageFacts, ServiceState } from '../platforms/platform.ts'
 import type { Ran, ReleaseFacts } from './facts.ts'
 import type { Freeze, ReleaseSite } from './site.ts'
 
@@ -32,10 +32,12 @@ export function askedRight(
   const named = [...asked.service, ...asked.set.map(pair => pair.split('=')[0] ?? '')]
   const strange = named.find(name => !site.services.has(name))
   const malformed = asked.set.find(pair => !/^[^=]+=.+$/.test(pair))
+  const twice = named.find((name, i) => asked.set.some(pair => pair.startsWith(`${name}=`)) && named.indexOf(name) < i)
   const idle = asked.service.length > 0 && asked.version === undefined && asked.set.length === 0
   return [
     { title: 'services are known', holds: strange === undefined, because: `There is no service "${strange}"; there are ${known}`, exit: 2 },
     { title: 'versions are said', holds: malformed === undefined, because: `--set=${malformed} is written --set <service>=<version>`, exit: 2 },
+    { title: 'each is said once', holds: twice === undefined, because: `${twice} gets two versions`, exit: 2 },
     { title: 'there is a version', holds: !idle, because: '--service chooses services, but no --version says which', exit: 2 },
   ]
 }
@@ -61,7 +63,7 @@ export function imagesThere(site: ReleaseSite, images: readonly ImageFacts[]): A
     const name = `${image.image}:${image.version}`
     const there: Assertion = {
       title: `image of ${image.service}`,
-      holds: image.state === 'present' || image.state === 'pullable',
+      holds: ['present', 'pullable', 'unknown'].includes(image.state),
       because: `${name} is ${image.state}${image.because ? `: ${image.because}` : ''}`,
       ...(image.mend ? { mend: image.mend } : {}),
     }
@@ -89,11 +91,20 @@ export function roomThere({ platform }: ReleaseFacts, images: readonly ImageFact
   ]
 }
 
-/** Services that serve now and are not healthy. */
-export function sickNow({ serving }: ReleaseFacts): string[] {
-  return Object.entries(serving?.services ?? {}).flatMap(([name, service]) =>
-    service.running < service.wanted ? [`${name}: ${service.running} of ${service.wanted} run${service.because ? `, ${service.because}` : ''}`] : [],
+/** Services that serve now and are down: with fewer instances than wanted, or, since a container that dies and is restarted again and again runs at times, fewer that are well. */
+export function downNow(site: ReleaseSite, { serving }: ReleaseFacts): (readonly [name: string, state: ServiceState])[] {
+  const isWatched = (name: string) => site.services.get(name)?.health !== undefined
+  return Object.entries(serving?.services ?? {}).filter(
+    ([name, { wanted, running, healthy }]) => running < wanted || (isWatched(name) && healthy < wanted),
   )
+}
+
+/** The same as sentences, with the causes. */
+export function sickNow(site: ReleaseSite, facts: ReleaseFacts): string[] {
+  return downNow(site, facts).map(([name, { wanted, running, healthy, because }]) => {
+    const few = running < wanted ? `${running} of ${wanted} run` : `${healthy} of ${wanted} are healthy`
+    return `${name}: ${few}${because ? `, ${because}` : ''}`
+  })
 }
 
 /** Why nothing may be deployed now; undefined when something may. */
@@ -122,7 +133,7 @@ export function approved(site: ReleaseSite, approvedBy: string | undefined): Ass
     .map(name => name.trim())
     .filter(name => name !== '')
   const others = new Set(people.map(name => name.toLowerCase()).filter(name => name !== site.by.user.toLowerCase()))
-  const self = people.length > 0 && others.size < people.length
+  const self = people.some(name => name.toLowerCase() === site.by.user.toLowerCase())
   return [
     {
       title: 'approved',
@@ -155,7 +166,7 @@ export function preflightLine(
   options: { readonly overrideFreeze: boolean; readonly approvedBy: string | undefined },
 ): string {
   const free = facts.now.platform.freeBytes
-  const sick = sickNow(facts.now)
+  const sick = sickNow(site, facts.now)
   const words = [
     'images',
     ...(free === null ? [] : [`${size(free)} free`]),

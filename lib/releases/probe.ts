@@ -115,7 +115,7 @@ export function figuresOf(answers: readonly Answer[], sinceMs = 0) {
 /** The record in quarters of a second, at most `most` of them, for a chart; neighbours are put together when there are more. */
 export function quartersOf(answers: readonly Answer[], most = 240): readonly Quarter[] {
   const end = Math.max(0, ...answers.slice(-1000).map(answer => answer.atMs))
-  const width = QUARTER_MS * Math.max(1, Math.ceil(end / QUARTER_MS / most))
+  const width = QUARTER_MS * (Math.floor(end / QUARTER_MS / most) + 1)
   const bins = new Map<number, { answers: number; failed: number; slowestMs: number }>()
   for (const { atMs, tookMs, failed } of answers) {
     const at = Math.floor(atMs / width) * width
@@ -134,6 +134,8 @@ const SLOW_MS = 2_000
 const WINDOW_MS = 5_000
 /** Failures below this number prove nothing. */
 const FEW = 5
+/** One in twenty of fewer than these is none. */
+const MANY = 20
 
 /**
  * Why the front door is worse than it was before anything moved; null while it is not. More than 2 % of the last five seconds fail, and more than
@@ -141,11 +143,14 @@ const FEW = 5
  */
 export function breachOf(answers: readonly Answer[], nowMs: number, movedMs: number, before: Before): string | null {
   // What was asked before the traffic moved is not held against what came.
-  const last = figuresOf(answers, Math.max(movedMs, nowMs - WINDOW_MS))
+  const sinceMs = Math.max(movedMs, nowMs - WINDOW_MS)
+  const last = figuresOf(answers, sinceMs)
+  const asked = answers.filter(({ atMs }) => atMs >= sinceMs).length
   const share = last.requests === 0 ? 0 : last.failed / last.requests
   if (last.failed >= FEW && share > Math.max(0.02, 2 * before.failedShare))
     return `${last.failed} of the last ${last.requests} requests failed at the front door (${last.because})`
-  if (last.requests >= 20 && last.p95Ms > Math.max(SLOW_MS, 3 * before.p95Ms))
+  // Those without an answer count, too: a front door that takes every request and answers none is the slowest of all.
+  if (asked >= MANY && last.p95Ms > Math.max(SLOW_MS, 3 * before.p95Ms))
     return `one answer in twenty takes ${(last.p95Ms / 1000).toFixed(1)} s at the front door, before ${(before.p95Ms / 1000).toFixed(1)} s`
   return null
 }

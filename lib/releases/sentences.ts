@@ -11,7 +11,8 @@ export type BundleArgs = { bundle: Bundle }
 export type SmokeArgs = { bundle: Bundle; track: boolean }
 export type TrafficArgs = { to: string; percent: number; generation: string }
 export type SlotArgs = { slot: string; release: string | null }
-export type MigrateArgs = { bundle: Bundle; to: string | null }
+/** `backup`: the recovery point that was taken first, for what a person is told when there is no way back. */
+export type MigrateArgs = { bundle: Bundle; to: string | null; backup: string | null }
 export type WorkersArgs = { bundle: Bundle; services: readonly string[]; to: 'stopped' | 'running' }
 export type SoundArgs = { bundle: Bundle; bakeMs: number; about: { since: string } }
 export type RecordArgs = { record: Json; about: { began: string } }
@@ -26,7 +27,7 @@ export const startRelease = (args: StartArgs) => said('release.start', args.bund
 export const healthyRelease = (args: HealthyArgs) =>
   said('release.healthy', args.without.length === 0 ? args.bundle.slot : `${args.bundle.slot} but ${args.without.join(', ')}`, args)
 export const reachedRelease = (bundle: Bundle) => said('release.reached', bundle.slot, { bundle })
-export const migrateData = (bundle: Bundle) => said('release.migrate', bundle.release, { bundle, to: null })
+export const migrateData = (bundle: Bundle, backup: string | null) => said('release.migrate', bundle.release, { bundle, to: null, backup })
 export const smokeTested = (bundle: Bundle, track: boolean) => said('release.smoke', track ? 'off traffic' : 'front door', { bundle, track })
 export const measured = (bundle: Bundle) => said('release.metrics', 'front door', { bundle, track: false })
 export const moveTraffic = (args: TrafficArgs) => said('traffic', 'front door', args)

@@ -52,14 +52,19 @@ export const migrated: Verb<MigrateArgs, At, ReleaseSite> = {
   goal: () => ({ at: { measured: 'at' } }),
   does: (args, site) => [action(migrateOf(site).up, args, site)],
   // Whether there is a way back is known to the stack file alone, so the verb that goes back says it when there is none.
-  undo: ({ bundle }, before) => ({ verb: 'release.unmigrate', of: bundle.release, args: plain({ bundle, to: before.at }) }),
+  undo: ({ bundle }, before) => ({ verb: 'release.unmigrate', of: bundle.release, args: plain({ bundle, to: before.at, backup: null }) }),
 }
 
 /** Migrate the data, which has no way back: after it only a person can decide. */
 export const migratedForGood: Verb<MigrateArgs, At, ReleaseSite> = {
   ...migrated,
   undone: 'only a person can decide',
-  undo: () => ({ none: 'this migration cannot be taken back', person: true }),
+  undo: ({ backup }) => ({
+    none: backup
+      ? `this migration cannot be taken back; the data from before it is in backup ${backup} (restore.ts --backup=${backup})`
+      : 'this migration cannot be taken back, and no backup was taken before it',
+    person: true,
+  }),
 }
 
 /** Migrate the data back to where it stood. */

@@ -31,6 +31,8 @@ export const reached: Verb<BundleArgs, Json, ReleaseSite> = {
     for (const path of doorsOf(site, bundle)) {
       for (let right = 0; right < IN_A_ROW; right += 1) {
         const { status, failed } = await ask(door, path, { withinMs: REACH_MS, headers, signal: doing.signal })
+        // An answer that the end of the time cut off says nothing; why the one before was wrong does.
+        doing.signal.throwIfAborted()
         if (failed !== undefined || status >= 500)
           return {
             state: { reached: false, path },
@@ -65,6 +67,7 @@ async function judged(smokes: readonly Smoke[], { bundle, track }: SmokeArgs, si
   const headers = track ? await trackOf(site, bundle, doing) : {}
   for (const [i, smoke] of smokes.entries()) {
     const because = await unmet(smoke, bundle, site, door, headers, doing)
+    doing.signal.throwIfAborted()
     // Until its time is over a test may still come to pass: caches fill, connections are made.
     if (because) return { state: { passed: i, of: smokes.length, because }, is: 'moving', because }
   }

@@ -46,7 +46,13 @@ export const started: Verb<StartArgs, S, ReleaseSite> = {
   effect: 'write',
   half: 'again',
   undone: 'remove it',
-  look: ({ bundle }, site, doing) => look(bundle.slot, site, doing),
+  async look({ bundle, without }, site, doing) {
+    const seen = await look(bundle.slot, site, doing)
+    if (seen.state.release !== bundle.release || seen.state.is === 'running') return seen
+    // What ended at once has a cause, which is worth more than that it does not run.
+    const { because, look: log } = await platformOf(site).verdict(bundle.slot, bundle.release, without, new Date(0).toISOString(), doing)
+    return { ...seen, ...(because ? { because } : {}), ...(log ? { look: log } : {}) }
+  },
   goal: ({ bundle }) => ({ release: bundle.release, is: 'running' }),
   does: ({ bundle, without }, site) => platformOf(site).start(bundle, without),
   undo({ bundle, back }, before) {

@@ -37,6 +37,8 @@ export const traffic: Verb<TrafficArgs, S, ReleaseSite> = {
   does: ({ to, percent, generation }, site) => splitOf(site).move(to, percent, generation).map(telling),
   undo({ to, generation }, before) {
     const [most = to, percent = 0] = Object.entries(before.share).sort(([, a], [, b]) => b - a)[0] ?? []
+    // Where nobody was served there is no share to go back to: the new one gets nothing, and what was down is asked again.
+    if (percent === 0) return { verb: 'traffic', of: 'front door: back', args: { to, percent, generation: `${generation}-undo` } }
     return { verb: 'traffic', of: 'front door: back', args: { to: most, percent, generation: `${generation}-undo` } }
   },
 }
