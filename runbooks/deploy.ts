@@ -1,5 +1,5 @@
 import { flag, many, text, typed } from '../lib/run/options.ts'
-import { nowServes } from '../lib/run/release-options.ts'
+import { isReleased, nowServes } from '../lib/run/release-options.ts'
 import { runbook } from '../lib/run/runbook.ts'
 
 export default runbook(import.meta, {
@@ -10,9 +10,9 @@ export default runbook(import.meta, {
   changes: 'Users get the new version.',
 
   options: {
-    version: text({ ask: 'Version', hint: nowServes, help: 'of all services', needed: true, unless: ['set'], shows: 'version' }),
+    version: text({ ask: 'Version', hint: nowServes, help: 'of all services', needed: true, unless: ['set'], when: isReleased, shows: 'version' }),
     set: many({ help: 'of one service: --set backend=1.4.2' }),
-    service: many({ help: 'only these services get --version' }),
+    service: many({ help: 'only these services get --version; a configured one gets its configuration' }),
     approvedBy: text({ help: 'who agreed, where the environment needs it; recorded', shows: 'name' }),
     overrideFreeze: typed('DEPLOY', { help: 'deploy although the environment is frozen; recorded' }),
     skipTests: flag({ help: 'without the tests command of the stack; recorded' }),
@@ -22,6 +22,8 @@ export default runbook(import.meta, {
   uses: () => import('../lib/run/words.ts'),
 
   async inspect({ use, site, options, run, doing }) {
+    if (use.namedServices(site, options).configures)
+      return { configuration: await use.lookAtConfigured(site, options, run.short, doing), atMs: run.began.getTime() }
     const now = await use.lookAtReleases(site, doing)
     const wanted = use.wantedOf(site, now, options)
     const answers = now.platform.state === 'answers' && use.askedRight(site, options).every(({ holds }) => holds)
@@ -33,37 +35,59 @@ export default runbook(import.meta, {
       site.deploy.tests && !options.skipTests ? use.runOnce(site.deploy.tests, doing) : undefined,
       answers ? use.scansOf(site, wanted, doing) : [],
     ])
-    return { now, wanted, images, data, tests, scans, bundle: use.bundleOf(run.short, now.standing.idle, images, draft), atMs: run.began.getTime() }
+    const bundle = use.bundleOf(run.short, now.standing.idle, images, draft)
+    return { configuration: undefined, now, wanted, images, data, tests, scans, bundle, atMs: run.began.getTime() }
   },
 
-  require: ({ use, site, facts, options }) => [
-    ...use.platformAnswers(facts.now),
-    ...use.askedRight(site, options),
-    ...use.versionsKnown(facts.wanted),
-    ...use.imagesThere(site, facts.images),
-    ...use.roomThere(facts.now, facts.images),
-    {
-      title: 'something changes',
-      holds: !use.isSame(facts.now, facts.bundle),
-      because: `${use.versionsOf(facts.bundle.services)} already serves, with the same images, files and secrets`,
-    },
-    use.notFrozen(site, options.overrideFreeze, facts.atMs),
-    ...use.approved(site, options.approvedBy),
-    ...use.passed('tests', facts.tests, '--skip-tests'),
-    ...facts.scans.flatMap(scan => use.passed('scan', scan)),
-    ...(facts.data?.parts.flatMap(part => [...use.hasTools(part), use.answering(part)]) ?? []),
-    ...(facts.data?.stores.slice(0, 1).flatMap(store => use.writable(store)) ?? []),
-  ],
+  require: ({ use, site, facts, options }) =>
+    facts.configuration
+      ? [
+          ...use.platformAnswers(facts.configuration),
+          ...use.configuresOnly(site, options),
+          ...use.imagesThere(
+            site,
+            facts.configuration.services.flatMap(({ image }) => image ?? []),
+          ),
+          ...use.roomThere(
+            facts.configuration,
+            facts.configuration.services.flatMap(({ image }) => image ?? []),
+          ),
+          use.configurationChanges(facts.configuration),
+          use.notFrozen(site, options.overrideFreeze, facts.atMs),
+          ...use.approved(site, options.approvedBy),
+        ]
+      : [
+          ...use.platformAnswers(facts.now),
+          ...use.askedRight(site, options),
+          ...use.versionsKnown(facts.wanted),
+          ...use.imagesThere(site, facts.images),
+          ...use.roomThere(facts.now, facts.images),
+          {
+            title: 'something changes',
+            holds: !use.isSame(facts.now, facts.bundle),
+            because: `${use.versionsOf(facts.bundle.services)} already serves, with the same images, files and secrets`,
+          },
+          use.notFrozen(site, options.overrideFreeze, facts.atMs),
+          ...use.approved(site, options.approvedBy),
+          ...use.passed('tests', facts.tests, '--skip-tests'),
+          ...facts.scans.flatMap(scan => use.passed('scan', scan)),
+          ...(facts.data?.parts.flatMap(part => [...use.hasTools(part), use.answering(part)]) ?? []),
+          ...(facts.data?.stores.slice(0, 1).flatMap(store => use.writable(store)) ?? []),
+        ],
 
-  shows: ({ use, site, facts, options }) => [
-    ...use.differenceOf(facts.now, facts.bundle),
-    use.preflightLine(site, facts, options),
-    ...use.downgrades(facts.now, facts.images).map(line => `! ${line} is lower: rollback.ts goes back in seconds`),
-    ...use.sickNow(facts.now).map(line => `! now: ${line}`),
-    '',
-  ],
+  shows: ({ use, site, facts, options }) =>
+    facts.configuration
+      ? [...use.configurationDifference(facts.configuration), '']
+      : [
+          ...use.differenceOf(facts.now, facts.bundle),
+          use.preflightLine(site, facts, options),
+          ...use.downgrades(facts.now, facts.images).map(line => `! ${line} is lower: rollback.ts goes back in seconds`),
+          ...use.unseenImages(facts.images).map(line => `! ${line}`),
+          ...use.sickNow(site, facts.now).map(line => `! now: ${line}`),
+          '',
+        ],
 
-  holds: ({ facts, site }) => (facts.data || site.deploy.migrate ? ['data'] : []),
+  holds: ({ facts, site }) => (!facts.configuration && (facts.data || site.deploy.migrate) ? ['data'] : []),
 
   plan: ({ use, site, facts, options, run }) => {
     const overrides = [
@@ -71,6 +95,14 @@ export default runbook(import.meta, {
       options.skipTests ? 'skip-tests' : '',
       options.skipBackup ? 'skip-backup' : '',
     ]
+    const overridden = overrides.filter(name => name !== '')
+    if (facts.configuration)
+      return use.configurePlan({
+        site,
+        facts: facts.configuration,
+        run,
+        record: { how: 'configure', approvedBy: options.approvedBy ?? null, overrides: overridden },
+      })
     return use.releasePlan({
       site,
       facts: facts.now,
@@ -84,26 +116,28 @@ export default runbook(import.meta, {
         how: 'deploy',
         approvedBy: options.approvedBy ?? null,
         backup: facts.data ? use.pointOf(site, run.id).id : null,
-        overrides: overrides.filter(name => name !== ''),
+        overrides: overridden,
       },
     })
   },
 
-  unchanged: ({ use, facts, results }) => use.stillServes(facts.now, results.get('front-door/the front door')),
+  unchanged: ({ use, facts, results }) =>
+    facts.configuration ? use.stillConfigured(facts.configuration) : use.stillServes(facts.now, results.get('front-door/the front door')),
 
   ends: ({ use, site, facts, results, run }) => {
+    if (facts.configuration) return use.configuredEnd(site, facts.configuration, run.began, 'CONFIGURED')
     const door = results.get('front-door/the front door')
-    const before = facts.now.serving?.release ? use.versionsOf(facts.now.serving.services) : undefined
+    const { bundle, previous, before } = use.madeBy(facts.now, run.id, facts.bundle)
     return {
       word: 'DEPLOYED',
-      says: [`${use.versionsOf(facts.bundle.services)} serves 100 %`, use.doorSays(door), before ? `${before} is ready to come back` : '']
+      says: [`${use.versionsOf(bundle.services)} serves 100 %`, use.doorSays(door), before ? `${before} is ready to come back` : '']
         .filter(Boolean)
         .join('; '),
       result: {
-        release: facts.bundle.release,
-        slot: facts.bundle.slot,
-        versions: Object.fromEntries(Object.entries(facts.bundle.services).map(([name, { version }]) => [name, version])),
-        previous: facts.now.serving?.release ?? null,
+        release: bundle.release,
+        slot: bundle.slot,
+        versions: Object.fromEntries(Object.entries(bundle.services).map(([name, { version }]) => [name, version])),
+        previous,
         backup: facts.data ? use.pointOf(site, run.id).id : null,
         door: use.doorFigures(door),
       },

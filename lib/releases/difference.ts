@@ -20,7 +20,8 @@ export function differenceOf(facts: ReleaseFacts, bundle: Bundle): string[] {
   return [...lines, ...changes('file', before.files, bundle.files), ...changes('secret', before.secrets, bundle.secrets)]
 }
 
-function changes(what: string, from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): string[] {
+/** What is new, gone or changed between two lists of fingerprints, a line each. */
+export function changes(what: string, from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): string[] {
   const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].sort()
   return names.flatMap(name => {
     if (from[name] === to[name]) return []

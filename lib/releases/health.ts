@@ -3,6 +3,7 @@ import { serviceFindings } from '../checks/service-findings.ts'
 import type { Doing } from '../plan/plan.ts'
 import type { ServiceState } from '../platforms/platform.ts'
 import { ask } from './ask.ts'
+import { configuredChecks } from './configured/health.ts'
 import { lookAtReleases, type ReleaseFacts, versionsOf } from './facts.ts'
 import { platformOf, type ReleaseSite } from './site.ts'
 
@@ -18,6 +19,7 @@ export function releaseChecks(site: ReleaseSite): readonly Check[] {
   )
   return [
     ...services,
+    ...configuredChecks(site),
     { name: 'front door', kind: 'http', limitMs: PLATFORM_LIMIT_MS, look: doing => doorLook(site, doing) },
     { name: 'release', kind: 'image-drift', limitMs: PLATFORM_LIMIT_MS, look: async doing => releaseLook(await facts(doing)) },
   ]

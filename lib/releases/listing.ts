@@ -1,8 +1,8 @@
 import { count, spent } from '../plan/durations.ts'
 import type { Json } from '../plan/plan.ts'
-import { plain } from '../platforms/platform.ts'
+import { type Bundle, plain } from '../platforms/platform.ts'
 import { type ReleaseFacts, versionsOf } from './facts.ts'
-import { type DoorFigures, type ReleaseRecord, targetOf } from './records.ts'
+import { type DoorFigures, type ReleaseRecord, recordOf, targetOf } from './records.ts'
 
 /** `1,842 requests, 0 failed, longest gap 3 ms`; empty where nothing was watched. */
 export function doorSays(door: Json | DoorFigures | null): string {
@@ -18,6 +18,15 @@ export function stillServes({ serving }: ReleaseFacts, door: Json): string {
   return [`${versionsOf(serving.services)} still serves`, moved ? '' : 'traffic never moved', doorSays(door) && `front door: ${doorSays(door)}`]
     .filter(Boolean)
     .join('; ')
+}
+
+/** What a run put there, and what served before it. Of a run that another process finished its record tells: what serves now is what it made. */
+export function madeBy(facts: ReleaseFacts, run: string, bundle: Bundle): { bundle: Bundle; previous: string | null; before: string | undefined } {
+  const own = facts.records.find(record => record.run === run)
+  const { serving } = facts
+  if (!own) return { bundle, previous: serving?.release ?? null, before: serving?.release ? versionsOf(serving.services) : undefined }
+  const before = recordOf(facts.records, own.previous)
+  return { bundle: own.bundle, previous: own.previous, before: before && versionsOf(before.bundle.services) }
 }
 
 /** The three figures of the flight recorder, without its chart. */

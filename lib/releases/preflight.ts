@@ -7,7 +7,7 @@ import type { Freeze, ReleaseSite } from './site.ts'
 type Assertion = { readonly title: string; readonly holds: boolean; readonly because: string; readonly mend?: string; readonly exit?: 2 | 3 | 8 }
 
 /** The platform can be looked at, and has its tools. */
-export function platformAnswers({ platform }: ReleaseFacts): Assertion[] {
+export function platformAnswers({ platform }: Pick<ReleaseFacts, 'platform'>): Assertion[] {
   const answers: Assertion = {
     title: 'the platform answers',
     holds: platform.state === 'answers',
@@ -28,7 +28,7 @@ export function askedRight(
   site: ReleaseSite,
   asked: { version: string | undefined; set: readonly string[]; service: readonly string[] },
 ): Assertion[] {
-  const known = [...site.services.keys()].join(', ')
+  const known = [...site.services.keys(), ...(site.configured ?? [])].join(', ')
   const named = [...asked.service, ...asked.set.map(pair => pair.split('=')[0] ?? '')]
   const strange = named.find(name => !site.services.has(name))
   const malformed = asked.set.find(pair => !/^[^=]+=.+$/.test(pair))
@@ -73,11 +73,15 @@ export function imagesThere(site: ReleaseSite, images: readonly ImageFacts[]): A
   })
 }
 
+/** Images that nobody could look at: whether they are there is found out when the release starts. */
+export const unseenImages = (images: readonly ImageFacts[]): string[] =>
+  images.flatMap(({ state, image, version, because }) => (state === 'unknown' ? [`nobody could look at ${image}:${version}: ${because ?? ''}`] : []))
+
 /** Room that must be left beside the images that are still to come: what a database writes in a bad hour. */
 const ROOM_BYTES = 500_000_000
 
 /** There is room for the images. */
-export function roomThere({ platform }: ReleaseFacts, images: readonly ImageFacts[]): Assertion[] {
+export function roomThere({ platform }: Pick<ReleaseFacts, 'platform'>, images: readonly ImageFacts[]): Assertion[] {
   if (platform.freeBytes === null) return []
   const comes = images.filter(({ state }) => state === 'pullable').reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
   const needs = comes * 2 + ROOM_BYTES
@@ -168,7 +172,7 @@ export function preflightLine(
   const free = facts.now.platform.freeBytes
   const sick = sickNow(site, facts.now)
   const words = [
-    'images',
+    ...(facts.images.some(({ state }) => state === 'unknown') ? [] : ['images']),
     ...(free === null ? [] : [`${size(free)} free`]),
     ...(facts.now.serving && sick.length === 0 ? ['healthy now'] : []),
     options.overrideFreeze ? 'freeze overridden' : 'no freeze',

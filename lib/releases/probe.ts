@@ -149,8 +149,9 @@ export function breachOf(answers: readonly Answer[], nowMs: number, movedMs: num
   const share = last.requests === 0 ? 0 : last.failed / last.requests
   if (last.failed >= FEW && share > Math.max(0.02, 2 * before.failedShare))
     return `${last.failed} of the last ${last.requests} requests failed at the front door (${last.because})`
-  // Those without an answer count, too: a front door that takes every request and answers none is the slowest of all.
-  if (asked >= MANY && last.p95Ms > Math.max(SLOW_MS, 3 * before.p95Ms))
+  // Those without an answer count, too: a front door that takes every request and answers none is the slowest of all. A short stall of either side is not that.
+  const slowMs = last.requests >= MANY ? SLOW_MS : 2 * SLOW_MS
+  if (asked >= MANY && last.p95Ms > Math.max(slowMs, 3 * before.p95Ms))
     return `one answer in twenty takes ${(last.p95Ms / 1000).toFixed(1)} s at the front door, before ${(before.p95Ms / 1000).toFixed(1)} s`
   return null
 }

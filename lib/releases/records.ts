@@ -1,7 +1,7 @@
-import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
 import type { Bundle, Platform } from '../platforms/platform.ts'
-import { type Cell, StoreError } from '../stores/store.ts'
+import type { Cell } from '../stores/store.ts'
+import { addTo, recordsIn } from './book.ts'
 
 /** What the flight recorder saw at the front door while the traffic moved. */
 export type DoorFigures = { readonly requests: number; readonly failed: number; readonly longestGapMs: number }
@@ -28,76 +28,48 @@ export type ReleaseRecord = {
   readonly door: DoorFigures | null
 }
 
-type Book = { readonly format: 1; readonly releases: readonly ReleaseRecord[] }
-
-/** Records that are kept, oldest first to go: 2 kB each, so that the document stays below what a Kubernetes object may hold. */
-const KEPT = 50
-
 const cellOf = (platform: Platform): Cell => platform.cell('releases')
 
-async function read(cell: Cell): Promise<{ book: Book; version: string }> {
-  const { body, version } = await cell.read()
-  if (body === null) return { book: { format: 1, releases: [] }, version }
-  try {
-    const book = JSON.parse(body) as Book
-    if (book.format === 1) return { book, version }
-  } catch {
-    // Said below.
-  }
-  throw new Trouble(3, `The releases at ${cell.where} are damaged, or of another version of this toolkit`, {
-    look: [`what is written at ${cell.where}`],
-  })
-}
-
 /** The verified releases, newest first. A rollback is a record of its own, of the release that it went back to. */
-export async function releasesOf(platform: Platform, _doing: Doing): Promise<readonly ReleaseRecord[]> {
-  return (await read(cellOf(platform))).book.releases
-}
+export const releasesOf = (platform: Platform, _doing: Doing): Promise<readonly ReleaseRecord[]> => recordsIn(cellOf(platform))
 
 /** Adds a record once; a run that records twice changes nothing. */
-export async function addRecord(platform: Platform, record: ReleaseRecord): Promise<void> {
-  const cell = cellOf(platform)
-  for (;;) {
-    const { book, version } = await read(cell)
-    if (book.releases.some(known => known.run === record.run)) return
-    try {
-      await cell.write(JSON.stringify({ format: 1, releases: [record, ...book.releases].slice(0, KEPT) } satisfies Book), version)
-      return
-    } catch (error) {
-      if (!(error instanceof StoreError && error.fault === 'conflict')) throw error
-    }
-  }
-}
+export const addRecord = (platform: Platform, record: ReleaseRecord): Promise<void> => addTo(cellOf(platform), [record])
+
+/** Any record of a release, whatever was released. */
+type Named = { readonly release: string; readonly previous: string | null }
 
 /** The newest record of a release. */
-export const recordOf = (records: readonly ReleaseRecord[], release: string | null | undefined): ReleaseRecord | undefined =>
+export const recordOf = <R extends Named>(records: readonly R[], release: string | null | undefined): R | undefined =>
   records.find(record => record.release === release)
 
 /** The record of a release by its id or the end of it; undefined when none, or several, match. */
-export function namedRelease(records: readonly ReleaseRecord[], named: string): ReleaseRecord | undefined {
+export function namedRelease<R extends Named>(records: readonly R[], named: string): R | undefined {
   const ids = new Set(records.flatMap(({ release }) => (release === named || release.endsWith(named) ? [release] : [])))
   const [id] = ids
   return ids.size === 1 ? recordOf(records, id) : undefined
 }
 
 /** Releases in the order in which they were first verified, newest first. */
-function firsts(records: readonly ReleaseRecord[]): ReleaseRecord[] {
+function firsts<R extends Named>(records: readonly R[]): R[] {
   return records.filter((record, i) => !records.slice(i + 1).some(older => older.release === record.release))
 }
 
 /**
- * The release to go back to: the last verified one that came before the one that serves. So rolling back twice goes two back, and never
- * to what a rollback has just left. What serves without a record goes back to the newest verified one.
+ * The release to go back to: the one that served when what serves now came, or, where that was never verified, the last one that was verified
+ * before it. So rolling back twice goes two back, and never to what a rollback has left, also when something new came since. What serves without
+ * a record goes back to the newest verified one.
  */
-export function targetOf(records: readonly ReleaseRecord[], serving: string | null): ReleaseRecord | undefined {
+export function targetOf<R extends Named>(records: readonly R[], serving: string | null): R | undefined {
   const order = firsts(records)
   const at = order.findIndex(record => record.release === serving)
-  const target = order[at + 1]
+  const older = order.slice(at + 1)
+  const target = older.find(record => record.release === order[at]?.previous) ?? older[0]
   return target && recordOf(records, target.release)
 }
 
 /** The verified releases that are kept with their images and files: the newest ones, whatever serves, and what it would go back to. */
-export function keptOf(records: readonly ReleaseRecord[], serving: string | null, keep: number): readonly ReleaseRecord[] {
+export function keptOf<R extends Named>(records: readonly R[], serving: string | null, keep: number): readonly R[] {
   const order = firsts(records)
   const wanted = new Set([...order.slice(0, keep).map(record => record.release), serving, targetOf(records, serving)?.release])
   return order.flatMap(({ release }) => (wanted.has(release) ? (recordOf(records, release) ?? []) : []))

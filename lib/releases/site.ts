@@ -1,6 +1,7 @@
 import type { DataSite } from '../backups/site.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Platform, Service, Split } from '../platforms/platform.ts'
+import type { SetupWants } from '../platforms/setup.ts'
 
 /** What must hold of a release before it is called good: an answer of the front door, or a command of a service that exits 0. */
 export type Smoke =
@@ -55,8 +56,12 @@ export type Freeze =
 export interface ReleaseSite extends DataSite {
   readonly platform?: Platform
   readonly services: ReadonlyMap<string, Service>
+  /** Names of the services that are configured instead of released. */
+  readonly configured?: ReadonlySet<string>
   readonly deploy: Deploy
   readonly freezes: readonly Freeze[]
+  /** What the stack file says of a new environment; settings are read when it is asked. */
+  readonly setup?: () => SetupWants
   /** How many people besides the operator must agree. */
   readonly approvals: number
 }

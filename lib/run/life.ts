@@ -154,6 +154,7 @@ async function lastWords(definition: Session['definition'], about: Parameters<Se
 
 async function carryOut(session: Session, run: RunName, confirmed: Prepared<unknown>): Promise<Came> {
   const { definition } = session
+  await definition.ground?.({ ...atOf(session, run), facts: confirmed.facts })
   const leases = await takeLeases(session, run.id, [definition.lease, ...held(session, run, confirmed.facts)])
   const { prepared, context } = await begin(session, run, confirmed, leases).catch(async error => {
     await letGo(leases)

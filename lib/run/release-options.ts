@@ -10,3 +10,7 @@ export async function nowServes({ site, doing }: { site: ReleaseSite; doing: Doi
   const verified = facts.current ? `, verified ${when(facts.current.at, site.timezone)}` : ', never verified'
   return `(now ${versionsOf(facts.serving.services)}${verified})`
 }
+
+/** Whether what is asked for is a release: a configured service needs no version. */
+export const isReleased = ({ site, options }: { site: ReleaseSite; options: { readonly service: readonly string[] } }): boolean =>
+  !options.service.some(name => site.configured?.has(name))

@@ -68,8 +68,8 @@ export type Definition<O extends Options, F, U = unknown> = {
   readonly options: O
   /** The words of the procedure, loaded only when there is work: so that --help and a mistyped flag answer at once. */
   uses?(): Promise<U>
-  /** `none`: it only reads the stack file, so no member is built and no secret is needed. */
-  readonly members?: 'none'
+  /** `none`: it only reads the stack file, so no member is built and no secret is needed. `platform`: no part and no store is. */
+  readonly members?: 'none' | 'platform'
   /** Of one that only looks: whether those who watch are told what it says in `tells`, or that it could not look. */
   told?(options: Values<O>): boolean
   /** Of one that only looks: the runbook whose good end ends what this one raised; without it, it ends that itself, by telling of a recovery. */
@@ -77,6 +77,8 @@ export type Definition<O extends Options, F, U = unknown> = {
   inspect(at: At<O, U>): Promise<F>
   require?(at: At<O, U> & { readonly facts: F }): readonly Requirement[]
   plan?(at: At<O, U> & { readonly facts: F }): readonly Node[]
+  /** Makes what its lease is kept in, where that is missing: once the plan is agreed to, and before the lease is taken. It stays. */
+  ground?(at: At<O, U> & { readonly facts: F }): Promise<void>
   /** Options whose meaning moves with time (`latest`), as this plan settled them: a recovery looks again by these. */
   settled?(at: At<O, U> & { readonly facts: F }): Readonly<Record<string, Json>>
   /** Lines shown before the plan. */

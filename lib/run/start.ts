@@ -3,6 +3,7 @@ import type { DataSite } from '../backups/site.ts'
 import { reachableFirst } from '../backups/stores.ts'
 import { self } from '../exec/survivors.ts'
 import { Trouble } from '../plan/outcome.ts'
+import { platformOf } from '../releases/site.ts'
 import type { Environment } from '../stack/describe.ts'
 import { configFolder, home } from '../stack/home.ts'
 import { loadStack, makeAudience, makeSite, stackNames, withoutMembers } from '../stack/load.ts'
@@ -71,7 +72,8 @@ export async function openSession(
   // Before the members are built: that they cannot be is to be told, too.
   const announcer = announce({ definition, options, stack, environment, attended: canAsk, audience: await makeAudience(chosen, settings) })
   opened(announcer)
-  const described = definition.members === 'none' ? withoutMembers(stack, environment) : stack
+  if (definition.members === 'platform' && !chosen.platform) platformOf({ stack: name, environment })
+  const described = definition.members ? withoutMembers(stack, environment, definition.members) : stack
   const made = await makeSite(described, environment, settings, typeof merged.store?.value === 'string' ? merged.store.value : undefined)
   const site = await reachableFirst(made, looking({ abort }, definition.name))
   await unlock(site, merged.identity?.value)
@@ -131,11 +133,11 @@ export async function fillIn(session: Session): Promise<Session> {
   for (const [key, option] of Object.entries(definition.options)) {
     const value = filled[key]
     if (!option.ask || !isOpen(value) || option.unless?.some(other => !isOpen(filled[other]))) continue
+    if (option.when && !option.when(atOf(session, nameRun(definition.name)) as never)) continue
     if (!consents.canAsk || (consents.yes && !option.needed)) {
       if (option.needed) throw new Trouble(2, `--${flagName(key)} is missing: ${option.help}`)
       continue
     }
-    if (option.when && !option.when(atOf(session, nameRun(definition.name)) as never)) continue
     const said = await answer({ ...session, options: filled as Session['options'] }, option)
     if (said === null) throw session.abort.signal.aborted ? session.abort.signal.reason : new Trouble(3, 'Declined before anything was done')
     filled[key] = said

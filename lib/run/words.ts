@@ -21,11 +21,22 @@ export { lookAtAll } from '../checks/check.ts'
 export { exposition } from '../checks/exposition.ts'
 export { byVerdict, exitOf, findingsResult, healthSentence, onlyThese } from '../checks/findings.ts'
 export { count, plural, size, spent } from '../plan/durations.ts'
+export { lookAtConfigured, lookBack, namedServices } from '../releases/configured/facts.ts'
+export { configurePlan } from '../releases/configured/plan.ts'
+export {
+  configurationChanges,
+  configurationDifference,
+  configurationsThere,
+  configuredEnd,
+  configuresAll,
+  configuresOnly,
+  stillConfigured,
+} from '../releases/configured/words.ts'
 export { releasePlan } from '../releases/deploy.ts'
 export { differenceOf, downgrades, isSame } from '../releases/difference.ts'
 export { beforeDeploy, bundleOf, draftOf, imagesOf, lookAtReleases, runOnce, scansOf, versionsOf, wantedOf } from '../releases/facts.ts'
 export { releaseChecks } from '../releases/health.ts'
-export { doorFigures, doorSays, releaseResult, stillServes } from '../releases/listing.ts'
+export { doorFigures, doorSays, madeBy, releaseResult, stillServes } from '../releases/listing.ts'
 export {
   approved,
   askedRight,
@@ -36,10 +47,12 @@ export {
   preflightLine,
   roomThere,
   sickNow,
+  unseenImages,
   versionsKnown,
 } from '../releases/preflight.ts'
 export { namedRelease, targetOf } from '../releases/records.ts'
 export { keptFiles, nothingToGoBackTo, rollbackPlan, rolledBack, schemaFits, stillThere } from '../releases/rollback.ts'
+export { setupLines, setupOn, setupPlan, setupResult, surveyOf } from '../releases/setup.ts'
 export { findingsTable } from './show/findings.ts'
 export { lossTable } from './show/loss.ts'
 export { releaseTable } from './show/releases.ts'

@@ -1,16 +1,19 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { invoke } from '../runbooks/kit.ts'
-import type { Shop } from './world.ts'
+import { type Invoke, invoke, type Ran, type World } from '../runbooks/kit.ts'
 
 /** A line of the journal at which a run may be ended: its number and what it says, `intent traffic/front door`. */
 export type Line = { readonly n: number; readonly says: string }
 
 /** Plays a runbook to its end and gives the lines of its journal. */
-export async function linesOf(shop: Shop, runbook: string, flags: readonly string[]): Promise<readonly Line[]> {
-  const points = join(shop.folder, 'points')
+export const linesOf = (shop: World, runbook: string, flags: readonly string[]): Promise<readonly Line[]> =>
+  linesIn(shop, how => invoke(shop, runbook, flags, how))
+
+/** The same of a run that somebody else plays. */
+export async function linesIn({ folder }: World, play: (how: Invoke) => Promise<Ran>): Promise<readonly Line[]> {
+  const points = join(folder, 'points')
   rmSync(points, { force: true })
-  const ran = await invoke(shop, runbook, flags, { points })
+  const ran = await play({ points })
   if (ran.exit !== 0) throw new Error(`exit ${ran.exit}: ${ran.last}\n${ran.stderr}`)
   return readFileSync(points, 'utf8')
     .split('\n')

@@ -54,7 +54,8 @@ describe('the front door is worse', () => {
     ['not by slow ones that were as slow before', many(4_000, at => good(at, 3_000)), 4_000, 0, { ...SOUND, p95Ms: 1_500 }, null],
     ['not by answers that take 1.9 s', many(4_000, at => good(at, 1_900)), 4_000, 0, SOUND, null],
     ['not when everything failed before, too', many(5_000, at => bad(at)), 5_000, 0, { failedShare: 1, p95Ms: 10 }, null],
-    ['when it takes every request and answers none', many(4_000, at => open(at, 4_000)), 4_000, 0, SOUND, /one answer in twenty takes/],
+    ['when it takes every request and answers none', many(5_000, at => open(at, 5_000)), 5_000, 0, SOUND, /one answer in twenty takes/],
+    ['not when nothing is answered for three seconds', many(3_000, at => open(at, 3_000)), 3_000, 0, SOUND, null],
     ['not by a few requests that are still open', many(4_000, (at, i) => (i > 195 ? open(at, 4_000) : good(at))), 4_000, 0, SOUND, null],
   ]
   test.each(rows)('%s', (_, seen, nowMs, movedMs, was, because) => {

@@ -70,6 +70,15 @@ describe('what a rollback goes back to', () => {
     )
   })
 
+  test('is not what a rollback has left, although something new came since', () => {
+    const { records, serving } = lived([{ kind: 'deploy' }, { kind: 'deploy' }, { kind: 'back' }, { kind: 'deploy' }])
+    expect([serving, targetOf(records, serving)?.release]).toEqual(['r003', 'r001'])
+  })
+
+  test('is the one before in the order of verification, where what served then was put there by hand', () => {
+    expect(targetOf([recordOf('c', { previous: 'by hand' }), recordOf('b'), recordOf('a')], 'c')?.release).toBe('b')
+  })
+
   test('is the newest verified one where nobody knows what serves', () => {
     const records = [recordOf('b'), recordOf('a')]
     expect(targetOf(records, 'put there by hand')?.release).toBe('b')

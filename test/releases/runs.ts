@@ -1,11 +1,10 @@
 import { load } from '../platforms/load.ts'
-import { invoke, type Ran } from '../runbooks/kit.ts'
-import type { Shop } from './world.ts'
+import { invoke, type Ran, type World } from '../runbooks/kit.ts'
 
 /** Runs a runbook that must come to this exit, and gives how it came out. */
 export async function must(
   exit: number,
-  shop: Shop,
+  shop: World,
   runbook: string,
   flags: readonly string[],
   how: Parameters<typeof invoke>[3] = {},
@@ -16,15 +15,15 @@ export async function must(
 }
 
 /** Deploys a version; it must come to serve. */
-export const deployed = (shop: Shop, version: string, ...flags: readonly string[]): Promise<Ran> =>
+export const deployed = (shop: World, version: string, ...flags: readonly string[]): Promise<Ran> =>
   must(0, shop, 'deploy', [`--version=${version}`, '--yes', ...flags])
 
 /** Does something while others keep asking the front door, over new and kept connections; gives what failed of their requests. */
 export async function underLoad<T>(
-  shop: Shop,
+  shop: { readonly port: number; readonly path?: string; readonly pauseMs?: number },
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly sent: number; readonly failures: readonly string[] }> {
-  const crowd = load({ url: `http://127.0.0.1:${shop.port}`, headers: {} }, '/')
+  const crowd = load({ url: `http://127.0.0.1:${shop.port}`, headers: {} }, shop.path ?? '/', shop.pauseMs)
   const done = await work().catch(async error => {
     await crowd.stop()
     throw error

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { carriers } from '../../lib/exec/survivors.ts'
+import { carriers, isAlive } from '../../lib/exec/survivors.ts'
 import type { Platform, Service, Standing } from '../../lib/platforms/platform.ts'
 import { sandbox } from '../../lib/platforms/sandbox/index.ts'
 import { markOf } from '../../lib/platforms/sandbox/launch.ts'
@@ -86,7 +86,7 @@ export default defineStack({
     web: { image: 'shop/web', port: 3000, health: '/health', traffic: 'split', twice: 'allowed' },
     ${worker ? `worker: { image: 'shop/worker', traffic: 'none', twice: 'never' },` : ''}
   },
-  deploy: { smoke: [http('/', { contains: 'shop', within: '10s' })], bake: '1s', budget: '20s', probe: { path: '/' }, ${deploy ?? ''} },
+  deploy: { smoke: [http('/', { contains: 'shop', within: '10s' })], bake: '1s', budget: '20s', probe: { path: '/', perSecond: 20 }, ${deploy ?? ''} },
   data: { database: sqlite({ file: ${JSON.stringify(shop.database)} }) },
   environments: {
     local: {
@@ -147,10 +147,13 @@ export async function shopFaults(shop: Shop): Promise<string[]> {
   return wrong
 }
 
-/** Leases that are held and runs that are open. */
+/** Leases that are held by somebody who lives, and runs that are open. */
 async function sharedFaults(shop: Shop): Promise<string[]> {
   const { shared } = await readShared(shop.platform.cell('release'))
-  return [...(shared.holder ? [`${shared.holder.run} holds the lease`] : []), ...Object.keys(shared.open).map(run => `${run} is open`)]
+  return [
+    ...(shared.holder && isAlive(shared.holder.by) ? [`${shared.holder.run} holds the lease`] : []),
+    ...Object.keys(shared.open).map(run => `${run} is open`),
+  ]
 }
 
 /** Workers by process, from their own log: version, first and last moment, in the order of their beginning. */

@@ -16,6 +16,15 @@ afterAll(async () => {
 
 const sound = async (shop: Shop, version: string) => expect([await served(shop), await shopFaults(shop)]).toEqual([version, []])
 
+/** Ends a version that serves, and lets it not start again. */
+async function down(shop: Shop, version: string): Promise<void> {
+  const { serving } = await standingOf(shop)
+  rmSync(join(shop.kept, 'down'), { force: true })
+  writeFileSync(join(shop.kept, 'down'), version)
+  await fetch(`http://127.0.0.1:${shop.port}/exit`).catch(() => undefined)
+  await vi.waitUntil(async () => (await standingOf(shop)).slots[serving ?? '']?.services.web?.running === 0, { timeout: 60_000, interval: 200 })
+}
+
 describe('a web service and a worker that must not run twice', () => {
   let shop: Shop
   beforeAll(async () => {
@@ -137,19 +146,32 @@ describe('what is overridden, approved and saved', () => {
     const answer = await (await fetch(`http://127.0.0.1:${shop.port}/secret`)).text()
     expect(answer.trim()).toBe('another one')
   })
+})
+
+describe('a production that is down', () => {
+  let shop: Shop
+  beforeAll(async () => {
+    shop = await newShop({ environment: 'protected: true' })
+    await must(0, shop, 'deploy', ['--version=1.0.0', '--confirm=shop/local', '--skip-backup'])
+  })
 
   test('a red production gets its hotfix, when it is meant, and is judged against no worse', async () => {
-    describeShop(shop, { environment: 'protected: true' })
-    const { slots, serving } = await standingOf(shop)
-    writeFileSync(join(shop.kept, 'down 0.9.0'), '')
-    await fetch(`http://127.0.0.1:${shop.port}/exit`).catch(() => undefined)
-    await vi.waitUntil(async () => (await standingOf(shop)).slots[serving ?? '']?.services.web?.running === 0, { timeout: 60_000, interval: 200 })
-    expect(Object.keys(slots)).toContain(serving)
+    await down(shop, '1.0.0')
     const unsaid = await must(2, shop, 'deploy', ['--version=1.2.0', '--yes', '--skip-backup'])
     expect(said(unsaid)).toContain('needs --confirm=shop/local')
     const ran = await invoke(shop, 'deploy', ['--version=1.2.0', '--confirm=shop/local', '--skip-backup'])
-    expect([ran.exit, said(ran)]).toEqual([0, expect.stringContaining('web of what serves is down. Deploy onto it?')])
-    rmSync(join(shop.kept, 'down 0.9.0'))
+    expect([ran.exit, said(ran)]).toEqual([0, expect.stringContaining('Start 1.2.0 beside 1.0.0')])
+    expect(said(ran)).toContain('web of what serves is down. Deploy onto it?')
     await sound(shop, '1.2.0')
+  })
+
+  test('a hotfix that fails is taken back without a share for it, and a rollback goes behind what is down', async () => {
+    describeShop(shop, { deploy: `bake: '6s'` })
+    await down(shop, '1.2.0')
+    const failed = await must(4, shop, 'deploy', ['--version=1.3.0-late', '--yes'])
+    expect(said(failed)).toMatch(/under traffic: web|requests failed/)
+    const ran = await must(0, shop, 'rollback', ['--yes'])
+    expect(ran.last).toContain('ROLLED BACK shop/local: 1.0.0 serves 100 %')
+    await sound(shop, '1.0.0')
   })
 })

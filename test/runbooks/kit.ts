@@ -20,6 +20,8 @@ export type World = {
   readonly database: string
   readonly media: string
   readonly store: string
+  /** Variables that each runbook in it is given. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** What a world's stack file says beyond its data; text of TypeScript. */
@@ -129,6 +131,7 @@ export function bareEnv(world: World, more: Readonly<Record<string, string>> = {
     HOME: world.folder,
     RUNBOOKS_HOME: world.home,
     RUNBOOKS_CONFIG: world.config,
+    ...world.env,
     ...more,
   }
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 
-// Points: `entry:<n>:before|torn|after` around the n-th journal line, `effect:<n>:before|after` around the n-th change of a file or folder.
+// Points: `entry:<n>:before|torn|after` around the n-th journal line, `line:<text>` before the first with that text, `effect:<n>:before|after` around the n-th change of a file or folder.
 const dieAt = process.env.DIE_AT
 const signal = (process.env.DIE_BY ?? 'SIGKILL') as NodeJS.Signals
 const pointsTo = process.env.POINTS_TO
@@ -35,7 +35,7 @@ if (isMainThread && (dieAt !== undefined || pointsTo !== undefined)) {
       if (!line.startsWith('{"n":')) return Reflect.apply(write, fs, [fd, data, ...rest])
       entries += 1
       if (pointsTo) append(pointsTo, `entry ${entries} ${line.trimEnd().slice(0, 160)}\n`)
-      if (at(`entry:${entries}:before`)) die()
+      if (at(`entry:${entries}:before`) || (dieAt?.startsWith('line:') && line.includes(dieAt.slice('line:'.length)))) die()
       if (at(`entry:${entries}:torn`)) {
         write(fd, Buffer.from(line).subarray(0, Math.floor(line.length / 2)))
         die()

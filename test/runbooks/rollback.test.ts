@@ -28,10 +28,8 @@ describe('going back', () => {
 
   test('the releases are listed with what serves and where a rollback goes', async () => {
     const ran = await must(0, shop, 'releases', [])
-    const rows = ran.stderr.split('\n').filter(line => /\bdeploy\b/.test(line))
     expect(ran.last).toMatch(/^DONE shop\/local: 3 verified releases; 1\.2\.0 serves/)
-    expect(rows.map(line => /1\.\d\.0/.exec(line)?.[0])).toEqual(['1.2.0', '1.1.0', '1.0.0'])
-    expect(rows.map(line => /(serves|rollback goes here)?\s*$/.exec(line)?.[1])).toEqual(['serves', 'rollback goes here', undefined])
+    expect((ran.stderr + ran.stdout).replace(/\s+/g, ' ')).toMatch(/deploy 1\.2\.0 .* serves .* deploy 1\.1\.0 .* rollback goes .* deploy 1\.0\.0 /)
     const { result } = jsonOf(await must(0, shop, 'releases', ['--json'])) as { result: { serving: string; releases: { release: string }[] } }
     expect([result.serving, result.releases.map(({ release }) => release)]).toEqual([releases[2], [...releases].reverse()])
   })
@@ -138,7 +136,7 @@ describe('migrations without a way back', () => {
     describeShop(shop, { deploy: `${shape}, bake: '6s'` })
     const ran = await must(5, shop, 'deploy', ['--version=3.0.0-errors', '--yes'])
     expect(said(ran)).toContain('this migration cannot be taken back')
-    expect(said(ran)).toContain(pointsOf(shop).at(-1) ?? 'no point')
+    expect(said(ran)).toContain(`restore.ts --backup=${pointsOf(shop).at(-1)}`)
     expect(said(ran)).toContain('--close=')
     expect([migratedTo(shop), await served(shop)]).toEqual(['m3', '3.0.0-errors'])
     expect((await must(5, shop, 'rollback', ['--yes'])).last).toContain('an unfinished run must be settled first')

@@ -93,3 +93,11 @@ export function trafficMoved(run: string): void {
   const recorder = recorders.get(run)
   if (recorder) recorder.movedMs = recorder.probe.nowMs
 }
+
+/** Lets the recorder of a run judge which took over after the traffic had moved: what was before it does not know, so the limits alone count. */
+export function judgeFromNow(run: string): void {
+  const recorder = recorders.get(run)
+  if (!recorder || recorder.movedMs !== undefined) return
+  recorder.movedMs = recorder.probe.nowMs
+  recorder.before ??= { failedShare: 0, p95Ms: 0 }
+}

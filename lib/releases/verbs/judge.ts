@@ -5,6 +5,7 @@ import { type Bundle, type Door, plain } from '../../platforms/platform.ts'
 import { ask } from '../ask.ts'
 import type { BundleArgs, SmokeArgs, SoundArgs } from '../sentences.ts'
 import { platformOf, type ReleaseSite, type Smoke } from '../site.ts'
+import { judgeFromNow } from './front-door.ts'
 
 /** Right answers in a row after which the front door is taken to know a slot's addresses: with fewer, requests were lost in trials. */
 const IN_A_ROW = 5
@@ -99,6 +100,7 @@ export const sound: Verb<SoundArgs, Json, ReleaseSite> = {
   async look({ bundle, bakeMs, about }, site, doing) {
     const since = begun.get(doing) ?? performance.now()
     begun.set(doing, since)
+    judgeFromNow(doing.run)
     const verdict = await platformOf(site).verdict(bundle.slot, bundle.release, [], about.since, doing)
     const watchedMs = Math.round(performance.now() - since)
     const state = plain({ watched: watchedMs >= bakeMs, saw: verdict.state })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Line, linesOf, lineThatSays } from '../releases/points.ts'
 import { deployed, must, said } from '../releases/runs.ts'
-import { closeShops, newShop, overlapping, type Shop, served, shopFaults } from '../releases/world.ts'
+import { closeShops, describeShop, newShop, overlapping, type Shop, served, shopFaults } from '../releases/world.ts'
 import { faultTable } from './faults.ts'
 import { endWorlds, invoke, journals, type Ran } from './kit.ts'
 import { isStopped, until } from './waiting.ts'
@@ -30,7 +30,7 @@ const NEXT = ['--version=1.2.0', '--yes']
 const sound = async (version: string) => expect([await served(shop), await shopFaults(shop), overlapping(shop)]).toEqual([version, [], []])
 
 /** Starts a runbook that stands still once it has come to a line of its journal, and gives its promise with the means to go on. */
-async function standingStill(flags: readonly string[], point: string): Promise<{ ran: Promise<Ran>; goOn(): void }> {
+async function standingStill(flags: readonly string[], point: string): Promise<{ ran: Promise<Ran>; goOn(): void; end(): void }> {
   let pid = 0
   const before = journals(shop.home).length
   const started = (child: { pid?: number | undefined }) => {
@@ -38,7 +38,12 @@ async function standingStill(flags: readonly string[], point: string): Promise<{
   }
   const ran = invoke(shop, 'deploy', flags, { die: point, by: 'SIGSTOP', started })
   await until(() => (journals(shop.home).length > before && isStopped(pid) ? true : undefined), 60_000)
-  return { ran, goOn: () => void process.kill(pid, 'SIGCONT') }
+  const goOn = () => void process.kill(pid, 'SIGCONT')
+  const end = () => {
+    process.kill(pid, 'SIGINT')
+    goOn()
+  }
+  return { ran, goOn, end }
 }
 
 test('Ctrl-C and SIGTERM take everything back at whatever step they come, traffic first', async () => {
@@ -55,7 +60,8 @@ test('Ctrl-C and SIGTERM take everything back at whatever step they come, traffi
     const ran = await invoke(shop, 'deploy', NEXT, { die: at(says), by })
     expect([says, ran.exit], ran.stderr).toEqual([says, i % 2 === 0 ? 130 : 143])
     await sound('1.1.0')
-    if (i === 4) row('Ctrl-C while the traffic moves', 'deploy --version=1.2.0', ran, '1.1.0 serves, its worker works; no requests failed', shop)
+    if (i === 4)
+      row('Ctrl-C right before the traffic moves', 'deploy --version=1.2.0', ran, '1.1.0 serves, its worker works; no requests failed', shop)
     if (i === 5) row('SIGTERM while it is watched', 'deploy --version=1.2.0', ran, '1.1.0 serves, its worker works; no requests failed', shop)
     expect(ran.last).not.toMatch(/[1-9]\d* failed/)
   }
@@ -90,21 +96,31 @@ test('what somebody changed by hand between the plan and its beginning makes the
       child.stderr?.on('data', (text: string) => {
         if (!/Waiting for/.test(text)) return
         appendFileSync(shop.script, '// by hand\n')
-        first.goOn()
+        first.end()
       }),
   })
-  // The first had staged its own copy, so it does not come from the new script; it says so.
-  const began = await first.ran
+  expect((await first.ran).exit).toBe(130)
   const stale = await waits
-  expect([began.exit, stale.exit]).toEqual([0, 3])
-  expect(said(stale)).toContain('The world changed since the plan was shown')
-  row('a script that was changed by hand between plan and apply', 'deploy --version=1.0.0', stale, 'what served before serves', shop)
-  await sound('1.1.0')
+  expect([stale.exit, said(stale)]).toEqual([3, expect.stringMatching(/The world changed since the plan was shown: ~ Fetch the images: .*sha256/)])
+  row('a script that was changed by hand between plan and apply', 'deploy --version=1.0.0 --wait=55s', stale, '1.2.0 serves', shop)
+  await sound('1.2.0')
+})
+
+test('a bad version whose run died after the traffic had moved is found when the run is gone on with', async () => {
+  describeShop(shop, { worker: true, deploy: `bake: '6s'` })
+  const died = await invoke(shop, 'deploy', ['--version=1.3.0-errors', '--yes'], { die: at('exited traffic/front door') })
+  expect(died.signal).toBe('SIGKILL')
+  const ran = await must(4, shop, 'deploy', ['--resume', '--yes'])
+  expect(said(ran)).toMatch(/requests failed at the front door \(status 500\)/)
+  expect(ran.last).not.toContain('traffic never moved')
+  row('a bad version whose run died under traffic', 'deploy --resume', ran, '1.2.0 serves; some requests failed, and are counted', shop)
+  await sound('1.2.0')
+  describeShop(shop, { worker: true })
 })
 
 test.each([
-  ['--resume', '1.2.0', 'DEPLOYED', 'intent traffic/front door'],
-  ['--revert', '1.2.0', 'REVERTED', 'intent release.sound/slot'],
+  ['--resume', '1.1.0', 'DEPLOYED', 'intent traffic/front door'],
+  ['--revert', '1.1.0', 'REVERTED', 'intent release.sound/slot'],
 ])('a machine that is lost for good is settled from another one by %s', async (how, version, word, says) => {
   const next = how === '--resume' ? version : '1.0.0'
   const died = await invoke(shop, 'deploy', [`--version=${next}`, '--yes'], { die: at(says) })
@@ -118,7 +134,7 @@ test.each([
     home: elsewhere.env.RUNBOOKS_HOME,
   })
   const settled = await must(0, shop, 'deploy', [how, '--yes'], elsewhere)
-  expect(settled.last).toMatch(new RegExp(`^${word} `))
+  expect(settled.last).toMatch(new RegExp(`^${word} .*${how === '--resume' ? '1\\.1\\.0 serves 100 %; .*; 1\\.2\\.0 is ready to come back' : ''}`))
   row(`a machine that is lost for good, settled from another (${how})`, `deploy ${how}`, settled, `${version} serves everybody`, {
     ...shop,
     home: elsewhere.env.RUNBOOKS_HOME,
