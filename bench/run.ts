@@ -6,11 +6,13 @@ import { secondTime } from './again.ts'
 import { checksAtOnce } from './checks.ts'
 import { writeDocuments } from './data.ts'
 import { againstPostgres, againstRedis } from './databases.ts'
+import { kubernetes } from './kubernetes.ts'
 import { measure } from './measure.ts'
 import { againstRestic, againstShell, againstUnzstd, type Bench, flatness } from './pipelines.ts'
 import { againstForget } from './prune.ts'
 import { releases } from './releases.ts'
 import { type Row, table } from './rows.ts'
+import { overSsh } from './ssh.ts'
 import { wholeRuns } from './stacks.ts'
 import { startUp } from './startup.ts'
 
@@ -51,6 +53,8 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   again: () => secondTime(bench),
   checks: () => checksAtOnce(2 * rounds + 1),
   releases,
+  kubernetes,
+  ssh: () => overSsh(2 * rounds + 1),
 }
 const only = process.env.BENCH_ONLY?.split(',') ?? Object.keys(parts)
 

@@ -7,6 +7,35 @@ export default defineStack({
   services: {
     'benevoclic-api': { image: 'benevoclic/benevoclic-api', port: 3000, health: '/health', traffic: 'split', twice: 'allowed' },
   },
+  // New configuration is checked in the service's own image, applied by reload, and proven by what the service then says.
+  configured: {
+    prometheus: {
+      file: 'monitoring.yaml',
+      folder: 'prometheus',
+      check: ['promtool', 'check', 'config', '/etc/prometheus/prometheus.yml'],
+      apply: 'HUP',
+      proof: { kind: 'prometheus', port: 9090, file: 'prometheus/prometheus.yml' },
+    },
+    alertmanager: {
+      file: 'monitoring.yaml',
+      folder: 'alertmanager',
+      check: ['amtool', 'check-config', '/etc/alertmanager/alertmanager.yml'],
+      apply: 'HUP',
+      secrets: { discord_webhook_url: secret('DISCORD_WEBHOOK_URL') },
+      proof: { kind: 'alertmanager', port: 9093, file: 'alertmanager/alertmanager.yml' },
+    },
+    grafana: {
+      file: 'monitoring.yaml',
+      folder: 'grafana',
+      apply: 'restart',
+      secrets: { grafana_admin_password: secret('GRAFANA_ADMIN_PASSWORD') },
+      proof: { kind: 'grafana', port: 3001, boards: 'grafana/dashboards', password: 'grafana_admin_password' },
+    },
+    'node-exporter': {
+      file: 'monitoring.yaml',
+      proof: { kind: 'http', port: 9100, path: '/metrics', contains: 'node_exporter_build_info' },
+    },
+  },
   deploy: { smoke: [http('/health', { status: 200, within: '2s' })], bake: '30s', budget: '3min' },
   data: { database: mongodb({ uri: secret('MONGODB_URL'), databases: ['benevoclic'] }) },
   backups: { objectives: { dataLoss: '24h', recovery: '1h' }, keep: { days: 14, monthly: 6 } },

@@ -1,8 +1,5 @@
 import { compose, defineStack, email, env, http, postgres, redis, s3, secret } from 'runbooks'
 
-/** The Compose project of the stack; its databases publish no port, so the tools run inside the services and stream out. */
-const inService = (service: string) => ({ compose: { project: 'ecosyste', directory: '/srv/ecosyste' }, service })
-
 /** Where it runs; every environment has a host of its own, with the same layout. */
 const platform = compose({
   project: 'ecosyste',
@@ -41,9 +38,10 @@ export default defineStack({
     bake: '1min',
     budget: '5min',
   },
+  // The databases publish no port, so the tools run inside the services of the platform and stream out.
   data: {
-    database: postgres({ in: inService('postgres'), user: env('DB_USER'), password: secret('DB_PASSWORD'), database: env('DB_NAME') }),
-    cache: redis({ in: inService('redis') }),
+    database: postgres({ in: 'postgres', user: env('DB_USER'), password: secret('DB_PASSWORD'), database: env('DB_NAME') }),
+    cache: redis({ in: 'redis' }),
   },
   backups: {
     objectives: { dataLoss: '24h', recovery: '5min' },

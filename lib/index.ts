@@ -25,3 +25,4 @@ export {
   webhook,
 } from './stack/describe.ts'
 export { check } from './stack/describe-checks.ts'
+export { certificate, composed, from, ownAccount, random, registryLogin } from './stack/describe-setup.ts'

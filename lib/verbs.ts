@@ -6,10 +6,26 @@ import { recorded, unrecorded } from './backups/verbs/record.ts'
 import { replicated } from './backups/verbs/replicate.ts'
 import { forgotten, held, released, swapped, swappedBack } from './backups/verbs/swap.ts'
 
+import {
+  applied as configurationApplied,
+  checked as configurationChecked,
+  staged as configurationStaged,
+  recorded as configurationsRecorded,
+  tidied as configurationsTidied,
+  unstaged as configurationUnstaged,
+  removed as configuredRemoved,
+} from './releases/configured/verbs.ts'
 import { migrated, migratedForGood, unmigrated } from './releases/verbs/data.ts'
 import { baseline, frontDoor } from './releases/verbs/front-door.ts'
 import { measured, reached, smoked, sound } from './releases/verbs/judge.ts'
 import { recorded as releaseRecorded, tidied } from './releases/verbs/records.ts'
+import {
+  changed as setupChanged,
+  made as setupMade,
+  ready as setupReady,
+  stands as setupStands,
+  unmade as setupUnmade,
+} from './releases/verbs/setup.ts'
 import { fetched, healthy, removed, returned, staged, started, stopped, unstaged, workers } from './releases/verbs/slots.ts'
 import { drained, traffic } from './releases/verbs/traffic.ts'
 
@@ -17,6 +33,13 @@ import { drained, traffic } from './releases/verbs/traffic.ts'
 export const VERBS = {
   answers,
   compare: compared,
+  'configured.apply': configurationApplied,
+  'configured.check': configurationChecked,
+  'configured.record': configurationsRecorded,
+  'configured.remove': configuredRemoved,
+  'configured.stage': configurationStaged,
+  'configured.tidy': configurationsTidied,
+  'configured.unstage': configurationUnstaged,
   copy,
   drained,
   examine: examined,
@@ -53,6 +76,11 @@ export const VERBS = {
   'release.unstage': unstaged,
   'releases.tidy': tidied,
   replicate: replicated,
+  'setup.change': setupChanged,
+  'setup.make': setupMade,
+  'setup.ready': setupReady,
+  'setup.stands': setupStands,
+  'setup.unmake': setupUnmade,
   'slot.remove': removed,
   'slot.stop': stopped,
   stamp: stamped,

@@ -17,6 +17,8 @@ export type Scheduled = {
   readonly user: string
   /** The image that a CronJob runs. */
   readonly image: string
+  /** Where a CronJob runs: its namespace and account, and whether its pods enter others, for which they need a token. */
+  readonly cluster?: { readonly namespace: string; readonly account: string; readonly enters: boolean }
 }
 
 type Fields = {
@@ -154,7 +156,8 @@ export function systemd(at: Scheduled): string {
 
 /** One CronJob a line of the schedule, as YAML (which JSON is part of). Secrets come from the Secret `<stack>-runbooks`. */
 export function cronJobs(at: Scheduled): string {
-  const namespace = `${at.stack}-${at.environment}`
+  const { namespace, account, enters } = at.cluster ?? { namespace: `${at.stack}-${at.environment}`, account: undefined, enters: false }
+  const labels = { 'app.kubernetes.io/managed-by': 'runbooks', 'app.kubernetes.io/part-of': at.stack }
   const jobs = at.schedules.map((schedule, i) => {
     const name = unitName(at, schedule, i)
     const container = {
@@ -164,35 +167,42 @@ export function cronJobs(at: Scheduled): string {
       env: [
         { name: 'RUNBOOKS_HOME', value: '/state' },
         { name: 'RUNBOOKS_CONFIG', value: '/config' },
+        { name: 'HOME', value: '/tmp' },
       ],
       envFrom: [{ secretRef: { name: `${at.stack}-runbooks` } }],
       volumeMounts: [
         { name: 'state', mountPath: '/state' },
         { name: 'config', mountPath: '/config', readOnly: true },
+        { name: 'tmp', mountPath: '/tmp' },
       ],
-      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
+      securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     }
     const pod = {
       restartPolicy: 'Never',
-      automountServiceAccountToken: false,
+      ...(account === undefined ? {} : { serviceAccountName: account }),
+      automountServiceAccountToken: enters,
+      enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001, seccompProfile: { type: 'RuntimeDefault' } },
       // Runs that died are settled from the shared state in the store, so the local journal may go with its pod.
       containers: [container],
       volumes: [
         { name: 'state', emptyDir: {} },
         { name: 'config', configMap: { name: `${at.stack}-runbooks` } },
+        { name: 'tmp', emptyDir: {} },
       ],
       terminationGracePeriodSeconds: 3600,
     }
     return {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
-      metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'runbooks', 'app.kubernetes.io/part-of': at.stack } },
+      metadata: { name, namespace, labels },
       spec: {
         schedule: schedule.cron,
         timeZone: at.timezone,
         concurrencyPolicy: 'Forbid',
-        jobTemplate: { spec: { backoffLimit: 0, template: { spec: pod } } },
+        // By the label `app` the network policies of the stacks know whom it may talk to.
+        jobTemplate: { spec: { backoffLimit: 0, template: { metadata: { labels: { ...labels, app: 'runbooks' } }, spec: pod } } },
       },
     }
   })

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb'
-import type { ComposeService } from '../exec/place.ts'
+import type { ServicePlace } from '../exec/place.ts'
 import { type Duration, ms } from '../plan/durations.ts'
 import type { Secret } from '../plan/secrets.ts'
 import { connected } from '../sources/mongodb/client.ts'
@@ -11,7 +11,7 @@ export type MongodbCheckOptions = {
   readonly name?: string
   readonly uri: Secret
   /** The service that the server is reached through, where it publishes no port. */
-  readonly in?: ComposeService
+  readonly in?: ServicePlace
   /** How far a secondary may be behind; 60s unless said. */
   readonly lag?: Duration
 }

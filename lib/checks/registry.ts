@@ -1,7 +1,7 @@
 import type { ZodType } from 'zod'
 import { parseDuration } from '../plan/durations.ts'
 import { redact } from '../plan/secrets.ts'
-import { addressed, hidden, server, text } from '../sources/registry.ts'
+import { addressed, composeService, hidden, server, text } from '../sources/registry.ts'
 import { type Check, LIMIT_MS } from './check.ts'
 
 type Z = typeof import('zod')
@@ -18,7 +18,7 @@ const named = (z: Z) => ({ name: z.string().min(1).optional() })
 const duration = (z: Z) => z.string().refine(written => parseDuration(written) !== undefined, 'a duration is written 30s, 5min, 6h or 30d')
 const percent = (z: Z) => z.number().min(0).max(100)
 const machine = (z: Z) => ({ host: text(z).optional(), key: hidden(z).optional(), knownHosts: text(z).optional() })
-const place = (z: Z) => ({ ...machine(z), in: server(z).in })
+const place = (z: Z) => ({ ...machine(z), in: composeService(z).optional() })
 const engine = (z: Z) => ({ ...machine(z), project: z.string().min(1) })
 const status = (z: Z) => z.int().min(100).max(599)
 /** A server is asked where it stands, never in a scratch place. */

@@ -1,11 +1,23 @@
 import { Secret } from '../plan/secrets.ts'
-import { type Command, quote } from './command.ts'
+import { type Command, prints, quote } from './command.ts'
 
 /** A service of a Compose project; `file`, `project` and `directory` are `docker compose`'s own `-f`, `-p` and `--project-directory`. */
 export type ComposeService = {
   readonly compose: { readonly project?: string | undefined; readonly file?: string | undefined; readonly directory?: string | undefined }
   readonly service: string
 }
+
+/** A service that its platform enters: over ssh, in a cluster, or wherever the platform is. */
+export type PlatformService = {
+  readonly service: string
+  /** The platform and the service, as they are shown and compared. */
+  readonly where: string
+  /** As `inService`; throws nothing for a platform that cannot be entered: running the command does. */
+  enter(command: Command, inside: Inside): Command
+}
+
+/** A service that commands run in. */
+export type ServicePlace = ComposeService | PlatformService
 
 /** What a command needs inside a service: variables with secret values, and whether it reads stdin. */
 export type Inside = { readonly secrets?: Readonly<Record<string, Secret>>; readonly input: boolean }
@@ -54,7 +66,8 @@ exit "$code"`
  * Secrets go in as the first lines of stdin and become variables of that one process; the service needs nothing but a POSIX shell.
  * Throws RangeError for a name that is no variable in capitals.
  */
-export function inService(place: ComposeService, command: Command, inside: Inside): Command {
+export function inService(place: ServicePlace, command: Command, inside: Inside): Command {
+  if ('enter' in place) return place.enter(command, inside)
   if (command.secret !== undefined) throw new RangeError('a descriptor does not reach into a service; give the secret a name')
   const secrets = secretLines(inside.secrets)
   const exec = execArgv(place, command)
@@ -67,18 +80,25 @@ export function inService(place: ComposeService, command: Command, inside: Insid
 }
 
 /** Where a service is, as it is shown and compared: `ecosyste/postgres`. */
-export function placeName({ compose, service }: ComposeService): string {
+export function placeName(place: ServicePlace): string {
+  if ('enter' in place) return place.where
+  const { compose, service } = place
   return `${compose.project ?? compose.directory ?? compose.file ?? 'compose'}/${service}`
 }
 
 /** What a person types to look at a service. */
-export function looksAt(place: ComposeService): string {
+export function looksAt(place: ServicePlace): string {
+  if ('enter' in place) return prints(place.enter({ file: 'true', argv: [] }, { input: false }))
   return ['docker', ...composeArgv(place), 'ps', place.service].map(quote).join(' ')
 }
 
-/** Whether docker's own words say that the service could not be entered; the programs inside say other things. */
+const DOCKER_SAYS = /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i
+const KUBECTL_SAYS =
+  /^(?:Error from server\b|error: (?:unable to upgrade connection|timed out waiting|cannot exec into|You must be logged in|error executing)|The connection to the server \S+ was refused|Unable to connect to the server)/m
+
+/** Whether docker's or kubectl's own words say that the service could not be entered; the programs inside say other things. */
 export function cannotBeEntered(stderr: string): boolean {
-  return /is not running|no such service|no configuration file provided|Cannot connect to the Docker daemon|No such container/i.test(stderr)
+  return DOCKER_SAYS.test(stderr) || KUBECTL_SAYS.test(stderr)
 }
 
 /** Secrets as `READ_SECRETS` reads them, and how many; throws RangeError for a name that is no variable in capitals. */

@@ -2,15 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
 import { type Child, start } from './child.ts'
-import { type ComposeService, inService } from './place.ts'
+import { inService, type ServicePlace } from './place.ts'
 
 /** A way to a port inside a service: a socket of the file system that only this user can open, each connection a process of its own. */
 export type Tunnel = {
   readonly path: string
-  /** Resolves with what was said when a connection cannot be made; never, while they can. */
-  readonly failed: Promise<string>
+  /** Resolves with what was said when a connection cannot be made, or the Trouble on the way to it; never, while they can. */
+  readonly failed: Promise<string | Trouble>
   /** Ends every connection, and waits until it is gone. */
   close(): Promise<void>
 }
@@ -27,13 +28,13 @@ cat >&3 2>/dev/null
 kill -- -$reader 2>/dev/null`
 
 /** Opens a way to a port as seen from inside the service, which needs bash and cat. */
-export async function tunnel(place: ComposeService, to: { readonly host: string; readonly port: number }, doing: Doing): Promise<Tunnel> {
+export async function tunnel(place: ServicePlace, to: { readonly host: string; readonly port: number }, doing: Doing): Promise<Tunnel> {
   const folder = await mkdtemp(join(tmpdir(), 'runbooks-'))
   // By this ending MongoDB's driver and tools know that it is no host.
   const path = join(folder, 'port.sock')
   const open = new Set<Promise<unknown>>()
   const sockets = new Set<Socket>()
-  const failed = Promise.withResolvers<string>()
+  const failed = Promise.withResolvers<string | Trouble>()
   const connect = async (socket: Socket) => {
     sockets.add(socket)
     // Whoever closed it is heard of through its end.
@@ -42,10 +43,11 @@ export async function tunnel(place: ComposeService, to: { readonly host: string;
     try {
       const child = await start(command, doing, { stdin: 'pipe' })
       joined(socket, child)
-      const { code } = await child.ended
-      if (code !== 0 && child.stderr() !== '') failed.resolve(child.stderr())
+      const { code, lost } = await child.ended
+      if (lost instanceof Trouble) failed.resolve(lost)
+      else if (code !== 0 && child.stderr() !== '') failed.resolve(child.stderr())
     } catch (error) {
-      failed.resolve(error instanceof Error ? error.message : String(error))
+      failed.resolve(error instanceof Trouble ? error : error instanceof Error ? error.message : String(error))
     } finally {
       socket.destroy()
       sockets.delete(socket)

@@ -1,6 +1,6 @@
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
-import { type ComposeService, inService } from './place.ts'
+import { inService, type ServicePlace } from './place.ts'
 import { run } from './process.ts'
 
 /** How long programs may take to say their versions, in milliseconds. */
@@ -20,7 +20,7 @@ const kept = new WeakMap<object, Promise<Versions>>()
  * What programs say of their versions, here or inside a service, there in one call. `owner` is a part as it was built for a run:
  * for that long an answer is kept, unless a program was missing.
  */
-export async function versionsOf(owner: object, files: readonly string[], within: ComposeService | undefined, doing: Doing): Promise<Versions> {
+export async function versionsOf(owner: object, files: readonly string[], within: ServicePlace | undefined, doing: Doing): Promise<Versions> {
   const known = kept.get(owner)
   if (known) return known
   const asked = within ? askInside(files, within, doing) : Promise.all(files.map(file => askHere(file, doing)))
@@ -43,11 +43,16 @@ async function askHere(file: string, doing: Doing): Promise<string | null> {
   }
 }
 
-async function askInside(files: readonly string[], within: ComposeService, doing: Doing): Promise<Versions> {
+async function askInside(files: readonly string[], within: ServicePlace, doing: Doing): Promise<Versions> {
   const ask = { file: 'sh', argv: ['-c', ASK, 'sh', ...files] }
-  const { code, stdout } = await run(inService(within, ask, { input: false }), doing, { budgetMs: ANSWER_MS })
-  if (code !== 0) return undefined
-  return stdout
+  const answer = await run(inService(within, ask, { input: false }), doing, { budgetMs: ANSWER_MS }).catch(error => {
+    doing.signal.throwIfAborted()
+    // A way that is not open: whoever asks next is told why.
+    if (error instanceof Trouble) return undefined
+    throw error
+  })
+  if (answer?.code !== 0) return undefined
+  return answer.stdout
     .split('\0')
     .slice(0, files.length)
     .map(said => (said === '\u0001' ? null : said))

@@ -28,6 +28,20 @@ export class Secret {
   }
 }
 
+/** A secret that is not set on this machine: whoever needs it is told so, and who does not can go on without it. */
+export class Unset extends Secret {
+  readonly #because: unknown
+
+  constructor(name: string, because: unknown) {
+    super(name, '')
+    this.#because = because
+  }
+
+  override reveal(): string {
+    throw this.#because
+  }
+}
+
 /** Shorter values are left alone in foreign text, where replacing them would hide more than it protects. */
 const SHORTEST_REDACTED = 4
 

@@ -3,6 +3,7 @@ import type { Command } from '../exec/process.ts'
 import type { Action, Doing, Json, Seen } from '../plan/plan.ts'
 import type { Cell } from '../stores/store.ts'
 import type { Configured } from './configured.ts'
+import type { Setup, SetupWants } from './setup.ts'
 
 /** A service that releases are made of, as the stack file says it. */
 export type Service = {
@@ -169,6 +170,8 @@ export interface Platform {
   /** Services that are configured instead of released; absent where the stack file names none. */
   readonly configured?: Configured
   readonly writers: WriterSwitch
+  /** Making what a new environment needs; absent on a platform that makes all it needs by itself. */
+  setup?(wants: () => SetupWants): Setup
   /** Small documents that live with the application: leases, open runs, releases. */
   cell(name: string): Cell
   /** Names of what is there of releases that are not to be kept: images of this stack's services, files, secrets; never what runs. */

@@ -17,12 +17,19 @@ export const text = (z: Z) =>
 /** A value that is read from the environment and never shown. */
 export const hidden = (z: Z) => z.strictObject({ env: z.string(), hidden: z.literal(true) }, "write secret('NAME')")
 
-/** A service that tools run in. */
-const service = (z: Z) =>
+/** A service of a Compose project of this machine. */
+export const composeService = (z: Z) =>
   z.strictObject({
     compose: z.strictObject({ project: z.string().min(1).optional(), file: z.string().min(1).optional(), directory: z.string().min(1).optional() }),
     service: z.string().min(1),
   })
+
+/** A service that tools run in: of the environment's platform by its name, or of a Compose project. */
+const service = (z: Z) =>
+  z.union(
+    [z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'a service has letters, digits, ., _ and -'), composeService(z)],
+    "the name of a service of the platform ('postgres'), or { compose: {…}, service: '…' }",
+  )
 
 /** Where a server is: an address, or its pieces, or the service that its tools run in. */
 export const server = (z: Z) => ({

@@ -1,5 +1,5 @@
 import type { Duration } from '../plan/durations.ts'
-import type { CheckDescription, FromEnv, ServiceDescription, Text } from './describe.ts'
+import type { CheckDescription, ComposeServiceDescription, FromEnv, ServiceDescription, Text } from './describe.ts'
 
 const described =
   (kind: string) =>
@@ -9,7 +9,7 @@ type Named = { name?: string }
 /** `ssh://deploy@shop`, with the text of a key and the host keys that are trusted; this machine unless said. */
 type Machine = { host?: Text; key?: FromEnv; knownHosts?: Text }
 /** Inside that service of the machine, or on it. */
-type Place = Machine & { in?: ServiceDescription }
+type Place = Machine & { in?: ComposeServiceDescription }
 type Engine = Machine & { project: string }
 type Server = { url?: FromEnv; host?: Text; port?: number; user?: Text; password?: FromEnv; in?: ServiceDescription; bin?: Text }
 

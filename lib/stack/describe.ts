@@ -2,6 +2,8 @@ import type { Keep } from '../backups/retention.ts'
 import type { Schedule } from '../backups/schedule.ts'
 import type { On } from '../notify/notify.ts'
 import type { Duration } from '../plan/durations.ts'
+import type { ConfiguredDescription } from './describe-configured.ts'
+import type { SetupDescription } from './describe-setup.ts'
 
 /** A value that is read from the environment or the env file when it is needed. `hidden` ones become a Secret. */
 export type FromEnv = { readonly env: string; readonly hidden: boolean }
@@ -43,8 +45,10 @@ export const mongodb: (options: {
   oplog?: boolean
 }) => Part = source('mongodb')
 
-/** A service of a Compose project on this machine that tools are run in, as `docker compose exec -T` finds it. */
-export type ServiceDescription = { compose: { project?: string; file?: string; directory?: string }; service: string }
+/** A service of a Compose project on this machine, as `docker compose exec -T` finds it. */
+export type ComposeServiceDescription = { compose: { project?: string; file?: string; directory?: string }; service: string }
+/** A service that tools are run in: the name of one of the environment's platform, which it enters wherever it is, or one of a Compose project. */
+export type ServiceDescription = string | ComposeServiceDescription
 
 /** One database of a PostgreSQL server, by pg_dump and pg_restore; `in` runs them inside a service that publishes no port. */
 export const postgres: (options: {
@@ -165,7 +169,7 @@ export const kubernetes: (options: {
   cluster: Text
   namespace: string
   overlay: string
-  /** Where they are not kubectl's own choice. */
+  /** Where they are not kubectl's own choice: a file, or the text of one as a secret. */
   kubeconfig?: Text
   context?: Text
   /** Address at which users come in, as it is reached from here; `doorHost` is the `Host` header that it needs. */
@@ -246,6 +250,8 @@ export type Environment = {
   readonly metrics?: string
   /** Instead of the stack's checks. */
   readonly checks?: readonly CheckDescription[]
+  /** Instead of what the stack's setup says. */
+  readonly setup?: SetupDescription
   /** Instead of the stack's schedules. */
   readonly schedules?: readonly Schedule[]
   /** Data of this environment, where it differs from the stack's. */
@@ -272,11 +278,15 @@ export type StackDescription = {
   readonly timezone: string
   /** What releases are made of. */
   readonly services?: Readonly<Record<string, ServiceOfStack>>
+  /** What is deployed by new configuration instead, on a Compose platform. */
+  readonly configured?: Readonly<Record<string, ConfiguredDescription>>
   readonly deploy?: DeployDescription
   readonly data: Readonly<Record<string, Part>>
   readonly backups?: Backups
   /** What health-check.ts looks at besides the data, the stores and the age of the backups. */
   readonly checks?: readonly CheckDescription[]
+  /** What setup.ts makes in a new environment. */
+  readonly setup?: SetupDescription
   /** What runs when, in the stack's time zone; `schedule.ts` prints it for cron, systemd or Kubernetes. */
   readonly schedules?: readonly Schedule[]
   readonly environments: Readonly<Record<string, Environment>>

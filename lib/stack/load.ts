@@ -12,6 +12,8 @@ import { NOTIFIERS, unbuilt as unbuiltNotifier } from '../notify/registry.ts'
 import { ms } from '../plan/durations.ts'
 import { Trouble } from '../plan/outcome.ts'
 import type { Doing } from '../plan/plan.ts'
+import type { Secret } from '../plan/secrets.ts'
+import type { ConfiguredService } from '../platforms/configured.ts'
 import type { Platform, Service } from '../platforms/platform.ts'
 import { PLATFORMS } from '../platforms/registry.ts'
 import { isUnbuilt, unbuilt } from '../platforms/unbuilt.ts'
@@ -24,8 +26,10 @@ import { checksOf, makeChecks } from './checks.ts'
 import { deployOf, freezesOf } from './deploy.ts'
 import type { Environment, StackDescription } from './describe.ts'
 import { inHome, ROOT } from './home.ts'
+import { placed } from './places.ts'
 import { checkStack } from './schema.ts'
 import { type Settings, settle, settleDeep } from './settings.ts'
+import { makeWants } from './setup.ts'
 
 /** Names of the stacks of a config folder. */
 export function stackNames(folder: string): string[] {
@@ -65,10 +69,10 @@ export async function loadStack(folder: string, name: string): Promise<StackDesc
 
 const command = (argv: readonly string[]): Command => ({ file: argv[0] ?? '', argv: argv.slice(1) })
 
-async function makeParts(described: Environment['data'] & object, settings: Settings): Promise<Map<string, Source>> {
+async function makeParts(described: Environment['data'] & object, settings: Settings, platform?: Platform): Promise<Map<string, Source>> {
   const made = Object.entries(described).map(async ([name, part]) => {
     const entry = SOURCES[part.kind as keyof typeof SOURCES]
-    return [name, await entry.make(name, settle(part.options, settings, entry.paths) as never)] as const
+    return [name, await entry.make(name, placed(settle(part.options, settings, entry.paths), platform) as never)] as const
   })
   return new Map(await Promise.all(made))
 }
@@ -92,11 +96,12 @@ function first(stores: Map<string, Store>, reading: string | undefined): Map<str
   return new Map([[reading, wanted], ...stores])
 }
 
-/** The stack without data and stores, for what only reads the stack file. */
-export function withoutMembers(stack: StackDescription, name: string): StackDescription {
+/** The stack without data and stores, for what only reads the stack file, or only works on the platform. */
+export function withoutMembers(stack: StackDescription, name: string, keeps: 'none' | 'platform'): StackDescription {
   const { encryption: _, ...backups } = stack.backups ?? {}
-  const { platform: __, ...kept } = stack.environments[name] as Environment
-  const environment = { ...kept, data: {}, stores: [], notify: [] } as unknown as Environment
+  const { platform, ...kept } = stack.environments[name] as Environment
+  const only = keeps === 'platform' && platform ? { platform } : {}
+  const environment = { ...kept, ...only, data: {}, stores: [], notify: [] } as unknown as Environment
   return { ...stack, backups, environments: { [name]: environment } }
 }
 
@@ -115,13 +120,23 @@ export async function makeAudience({ notify = [], metrics }: Environment, settin
   return { notifiers: await Promise.all(notifiers), ...(metrics === undefined ? {} : { metrics: inHome(metrics) }) }
 }
 
+/** The configured services, with their secrets read. */
+function configuredOf({ configured = {} }: StackDescription, settings: Settings): ConfiguredService[] {
+  return Object.entries(configured).map(([service, { apply = 'restart', secrets = {}, ...of }]) => ({
+    name: service,
+    apply,
+    secrets: settleDeep(secrets, settings, { paths: [], assets: [] }) as Readonly<Record<string, Secret>>,
+    ...of,
+  }))
+}
+
 async function makePlatform(stack: StackDescription, name: string, services: readonly Service[], settings: Settings): Promise<Platform | undefined> {
   const described = stack.environments[name]?.platform
   if (!described) return undefined
   const entry = PLATFORMS[described.kind as keyof typeof PLATFORMS]
   try {
     const options = settleDeep(described.options, settings, { paths: entry.paths, assets: entry.assets })
-    return await entry.make({ stack: stack.name, environment: name, services }, options as never)
+    return await entry.make({ stack: stack.name, environment: name, services, configured: configuredOf(stack, settings) }, options as never)
   } catch (error) {
     return unbuilt(described.kind, error)
   }
@@ -152,16 +167,18 @@ export async function makeSite(stack: StackDescription, name: string, settings: 
   return {
     ...(platform ? { platform } : {}),
     services: new Map(services.map(service => [service.name, service])),
+    configured: new Set(Object.keys(stack.configured ?? {})),
     deploy: deployOf(stack, environment),
     freezes: freezesOf(environment, stack.timezone, settings),
+    setup: () => makeWants({ description: stack, environment: name }, settings),
     approvals: environment.approvals ?? 0,
     stack: stack.name,
     environment: name,
     timezone: stack.timezone,
-    parts: await makeParts(environment.data ?? stack.data, settings),
+    parts: await makeParts(environment.data ?? stack.data, settings, platform),
     stores: first(stores, reading),
     keeper: [...stores.keys()][0] ?? '',
-    checks: () => makeChecks(checksOf({ description: stack, environment: name }), settings),
+    checks: () => makeChecks(checksOf({ description: stack, environment: name }), settings, platform),
     ...(switches ? { writers: switches } : {}),
     ...(platform && !isUnbuilt(platform) ? { serving: doing => servingOn(platform, doing) } : {}),
     ...(stack.backups?.objectives?.dataLoss ? { dataLossMs: ms(stack.backups.objectives.dataLoss) } : {}),

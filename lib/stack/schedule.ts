@@ -10,6 +10,17 @@ export function schedulesOf({ description, environment }: StackInUse): readonly 
   return description.environments[environment]?.schedules ?? description.schedules ?? []
 }
 
+/** The account of the overlays that only lists pods and enters those of the databases. */
+const ACCOUNT = 'runbooks-backup'
+
+/** Where the CronJobs of an environment run; nothing where it is not on Kubernetes. */
+function clusterOf({ description, environment }: StackInUse) {
+  const { platform, data } = description.environments[environment] ?? {}
+  if (platform?.kind !== 'kubernetes') return {}
+  const enters = Object.values(data ?? description.data).some(({ options }) => typeof options.in === 'string')
+  return { cluster: { namespace: String(platform.options.namespace), account: ACCOUNT, enters } }
+}
+
 /** The text to install. Trouble(2) for another format, Trouble(3) when the stack has no schedule. */
 export function printSchedule(at: StackInUse, how: { format: string; image: string; user: string }): { format: string; text: string; count: number } {
   const print = PRINTERS[how.format as keyof typeof PRINTERS]
@@ -33,6 +44,7 @@ export function printSchedule(at: StackInUse, how: { format: string; image: stri
       config: configFolder(),
       user: how.user,
       image: how.image,
+      ...clusterOf(at),
     }),
   }
 }

@@ -7,8 +7,11 @@ import { Trouble } from '../plan/outcome.ts'
 import { PLATFORMS } from '../platforms/registry.ts'
 import { SOURCES } from '../sources/registry.ts'
 import { STORES } from '../stores/registry.ts'
+import { configuredKnown, configuredSchema } from './configured-schema.ts'
 import { deploySchema, freezeSchema, servicesKnown, servicesSchema } from './deploy-schema.ts'
 import type { StackDescription } from './describe.ts'
+import { placesKnown } from './places.ts'
+import { setupKnown, setupSchema } from './setup-schema.ts'
 
 /** The schema of one member family: the member's own schema is looked up by its kind. */
 type Registry = Readonly<Record<string, { readonly options: (z: typeof import('zod')) => ZodType }>>
@@ -48,6 +51,7 @@ function schema(z: typeof import('zod')): ZodType {
   const environment = z.strictObject({
     checks: z.array(member(z, 'check', CHECKS)).optional(),
     schedules: z.array(schedule).optional(),
+    setup: setupSchema(z).optional(),
     platform: member(z, 'platform', PLATFORMS).optional(),
     approvals: z.int().min(0).max(5).optional(),
     freeze: z.array(freezeSchema(z)).optional(),
@@ -63,6 +67,7 @@ function schema(z: typeof import('zod')): ZodType {
     name,
     timezone,
     services: servicesSchema(z).optional(),
+    configured: configuredSchema(z).optional(),
     deploy: deploySchema(z).optional(),
     data: z.record(name, member(z, 'source', SOURCES)),
     backups: z
@@ -74,10 +79,16 @@ function schema(z: typeof import('zod')): ZodType {
       })
       .optional(),
     checks: z.array(member(z, 'check', CHECKS)).optional(),
+    setup: setupSchema(z).optional(),
     schedules: z.array(schedule).optional(),
     environments: z.record(name, environment),
   })
-  return stack.superRefine((value, context) => servicesKnown(value as unknown as StackDescription, context))
+  return stack.superRefine((value, context) => {
+    servicesKnown(value as unknown as StackDescription, context)
+    configuredKnown(value as unknown as StackDescription, context)
+    placesKnown(value as unknown as StackDescription, context)
+    setupKnown(value as unknown as StackDescription, context)
+  })
 }
 
 /** The runbooks that may be scheduled. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Trouble } from '../plan/outcome.ts'
-import { Secret } from '../plan/secrets.ts'
+import { Secret, Unset } from '../plan/secrets.ts'
 import type { FromEnv } from './describe.ts'
 import { inAssets, inHome } from './home.ts'
 
@@ -44,6 +44,11 @@ export class Settings {
     return isFromEnv(value) ? this.get(value) : value
   }
 
+  /** Whether a value is set anywhere. */
+  has(name: string): boolean {
+    return Boolean(this.#env[name] || this.#fromFile[name])
+  }
+
   /** Whether a plain setting says yes: anything but nothing, `false`, `0` and `no`. */
   isTrue(name: string): boolean {
     return !['', 'false', '0', 'no'].includes((this.#env[name] || this.#fromFile[name] || '').toLowerCase())
@@ -73,10 +78,18 @@ export function settleDeep(
   settings: Settings,
   folders: { readonly paths: readonly string[]; readonly assets: readonly string[] },
 ): Record<string, unknown> {
-  const deep = (value: unknown): unknown => {
-    if (isFromEnv(value)) return settings.get(value)
-    if (Array.isArray(value)) return value.map(deep)
-    return value !== null && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, deep(one)])) : value
+  const lazily = (value: FromEnv): unknown => {
+    try {
+      return settings.get(value)
+    } catch (error) {
+      return new Unset(value.env, error)
+    }
+  }
+  // What stands in a record (secrets, variables, a registry's login) is needed by a deploy only: a machine that backs up need not have it.
+  const deep = (value: unknown, within = false): unknown => {
+    if (isFromEnv(value)) return within ? lazily(value) : settings.get(value)
+    if (Array.isArray(value)) return value.map(one => deep(one, within))
+    return value !== null && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, deep(one, true)])) : value
   }
   return Object.fromEntries(
     Object.entries(options).map(([key, value]) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { inService, looksAt, placeName } from '../../lib/exec/place.ts'
-import { prints, run } from '../../lib/exec/process.ts'
+import { cannotBeEntered, type Inside, inService, looksAt, placeName } from '../../lib/exec/place.ts'
+import { type Command, prints, run } from '../../lib/exec/process.ts'
 import { Secret } from '../../lib/plan/secrets.ts'
 import { doing } from './doing.ts'
 
@@ -92,4 +92,35 @@ test('a command without input sees none, ends by itself, and is ended when the f
 test('secrets that were cut off on their way start nothing', async () => {
   const { file, argv } = inside(true, 'echo started', 'a\nb')
   expect(await run({ file, argv }, doing(), { input: 'SECRET_0 2\na\n' })).toMatchObject({ code: 96, stdout: '' })
+})
+
+test('a service of a platform is entered as the platform does it, and to look at it is to enter it', () => {
+  const asked: Inside[] = []
+  const enter = (command: Command, how: Inside): Command => {
+    asked.push(how)
+    return { file: 'kubectl', argv: ['exec', 'db', '--', command.file, ...command.argv] }
+  }
+  const place = { service: 'db', where: 'https://shop.example shop-test: db', enter }
+  const secrets = { PGPASSWORD: new Secret('PW', key) }
+  expect(prints(inService(place, { file: 'psql', argv: ['-l'] }, { input: true, secrets }))).toBe('kubectl exec db -- psql -l')
+  expect(asked).toEqual([{ input: true, secrets }])
+  expect([placeName(place), looksAt(place)]).toEqual([place.where, 'kubectl exec db -- true'])
+})
+
+test.each([
+  'service "postgres" is not running',
+  'Error from server (NotFound): statefulsets.apps "postgres" not found',
+  'error: unable to upgrade connection: container not found ("postgres")',
+  'error: timed out waiting for the condition',
+  'The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?',
+])('that a service cannot be entered is told by: %s', said => {
+  expect(cannotBeEntered(said)).toBe(true)
+})
+
+test.each([
+  'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: No such file or directory',
+  'pg_dump: error: Error from server',
+  'command terminated with exit code 137',
+])('that a program inside failed is not taken for it: %s', said => {
+  expect(cannotBeEntered(said)).toBe(false)
 })

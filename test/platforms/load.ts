@@ -1,4 +1,5 @@
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Door } from '../../lib/platforms/platform.ts'
 
 /** One answer through the front door; `failed` says why it is none that a user would take. */
@@ -43,8 +44,8 @@ export async function asked(door: Door, path: string, count: number, headers: Re
   return answers.slice(0, count)
 }
 
-/** Asks without a pause, over 4 kept-alive connections and 2 times with new ones, until told to stop. */
-export function load(door: Door, path: string): { sent(): number; stop(): Promise<LoadResult> } {
+/** Asks, over 4 kept-alive connections and 2 times with new ones, without a pause unless one is given, until told to stop. */
+export function load(door: Door, path: string, pauseMs = 0): { sent(): number; stop(): Promise<LoadResult> } {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 })
   const failures: string[] = []
   const versions: Record<string, number> = {}
@@ -56,6 +57,7 @@ export function load(door: Door, path: string): { sent(): number; stop(): Promis
       sent += 1
       if (failed !== undefined) failures.push(failed)
       else versions[version ?? 'none'] = (versions[version ?? 'none'] ?? 0) + 1
+      if (pauseMs > 0) await sleep(pauseMs)
     }
   }
   const all = Promise.all([...Array.from({ length: 4 }, () => asker({ agent })), asker({}), asker({})])

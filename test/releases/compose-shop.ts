@@ -59,7 +59,7 @@ export async function newComposeShop(bad: readonly string[] = []): Promise<Compo
 /** The repository of a service's images. */
 export const imageOf = ({ host }: ComposeShop, service: string): string => host.services.find(({ name }) => name === service)?.image ?? service
 
-/** Writes the stack file anew. */
+/** Writes the stack file anew. The recorder asks too seldom to judge how slow answers are, unless a shape says otherwise: on a machine that does other things besides, that is chance. */
 export function describeComposeShop(shop: ComposeShop, shape: Shape = {}): void {
   const { host, port } = shop
   const at = shape.port ?? port
@@ -75,7 +75,7 @@ export default defineStack({
     worker: { image: '${imageOf(shop, 'worker')}', health: '/health', traffic: 'none', twice: 'never' },
     ${shape.services ?? ''}
   },
-  deploy: { smoke: [http('/', { contains: 'web', within: '10s' })], bake: '1s', budget: '2min', probe: { path: '/' }, ${shape.deploy ?? ''} },
+  deploy: { smoke: [http('/', { contains: 'web', within: '10s' })], bake: '1s', budget: '2min', probe: { path: '/', perSecond: 3 }, ${shape.deploy ?? ''} },
   data: { database: sqlite({ file: ${JSON.stringify(shop.database)} }) },
   environments: {
     local: {
@@ -158,4 +158,5 @@ export const watched = (shop: ComposeShop): Watched => ({
   served: () => servedAt(shop),
   records: () => recordsAt(shop),
   faults: () => composeFaults(shop),
+  byWords: true,
 })

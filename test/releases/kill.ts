@@ -1,6 +1,6 @@
 import type { ReleaseRecord } from '../../lib/releases/records.ts'
 import { invoke, journals, type World } from '../runbooks/kit.ts'
-import { type Line, linesOf, lineThatSays } from './points.ts'
+import { type Line, linesOf, lineThatSays, pointThatSays } from './points.ts'
 import { deployed } from './runs.ts'
 import { newShop, overlapping, recordsOf, served, shopFaults } from './world.ts'
 
@@ -11,6 +11,8 @@ export type Watched = {
   records(): Promise<readonly ReleaseRecord[]>
   /** What is wrong while no run is under way. */
   faults(): Promise<readonly string[]>
+  /** Lines of the journal are found by what they say, where their number is not the same each time. */
+  readonly byWords?: boolean
 }
 
 /** One runbook in a world that goes on from kill to kill: what is settled is the beginning of the next case. */
@@ -51,7 +53,9 @@ export async function kill(scene: Scene, line: Line, when: 'torn' | 'after', rec
   const title = `${runbook} killed at ${line.n}:${when} (${line.says}), ${recovery}`
   if (!to) return [`${title}: ${before} serves, so this case cannot begin`]
   const earlier = journals(shop.home).length
-  const died = await invoke(shop, runbook, await flagsOf(scene, runbook, to), { die: `entry:${line.n}:${when}` })
+  const died = await invoke(shop, runbook, await flagsOf(scene, runbook, to), {
+    die: scene.byWords ? pointThatSays(line.says, when) : `entry:${line.n}:${when}`,
+  })
   if (died.signal !== 'SIGKILL') return [`${title}: it did not die there: exit ${died.exit}: ${died.last}\n${died.stderr}`]
   const entries = journals(shop.home)[earlier]?.entries ?? []
   const begun = entries.some(entry => entry.at === 'intent') && entries.at(-1)?.at !== 'ended'

@@ -29,3 +29,7 @@ export function lineThatSays(lines: readonly Line[], says: string): number {
   if (found) return found.n
   throw new Error(`no line says "${says}"; they say ${lines.map(line => line.says).join(', ')}`)
 }
+
+/** The point at the first line that says this, whatever its number is, and whatever release and slot it is about. */
+export const pointThatSays = (says: string, when: 'before' | 'torn' | 'after' = 'after'): string =>
+  `says:${says.replace(/(it|slot)$|slot .*$/, '')}:${when}`

@@ -20,10 +20,10 @@ export const deployed = (shop: World, version: string, ...flags: readonly string
 
 /** Does something while others keep asking the front door, over new and kept connections; gives what failed of their requests. */
 export async function underLoad<T>(
-  shop: { readonly port: number; readonly path?: string; readonly pauseMs?: number },
+  shop: { readonly port: number; readonly path?: string; readonly pauseMs?: number; readonly headers?: Readonly<Record<string, string>> },
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly sent: number; readonly failures: readonly string[] }> {
-  const crowd = load({ url: `http://127.0.0.1:${shop.port}`, headers: {} }, shop.path ?? '/', shop.pauseMs)
+  const crowd = load({ url: `http://127.0.0.1:${shop.port}`, headers: shop.headers ?? {} }, shop.path ?? '/', shop.pauseMs)
   const done = await work().catch(async error => {
     await crowd.stop()
     throw error

@@ -50,8 +50,9 @@ describeWith(['docker', 'nginx-image', 'monitoring', 'ssh'], 'new configuration,
   test('Grafana’s stand-in has the boards, and one that it does not have takes it back; node-exporter needs no configuration', {
     timeout: 240_000,
   }, async () => {
-    const ran = await it.play('deploy', ['--service=grafana', '--yes'])
+    const ran = await it.play('deploy', ['--service=grafana', '--service=node-exporter', '--yes'])
     expect(ran.exit, all(ran)).toBe(0)
+    expect(await it.ask('node-exporter', '/metrics')).toContain('node_exporter_build_info')
     const before = it.container('grafana')
     it.change('grafana/dashboards/api.json', text => text.replace(/"uid": "benevoclic-api"/, '"uid": "lost-board"'))
     const lost = await it.play('deploy', ['--service=grafana', '--yes'])

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type ComposeShop, composeFaults, newComposeShop, recordsAt, servedAt, servesAgain, standingStill } from '../releases/compose-shop.ts'
-import { type Line, linesOf, lineThatSays } from '../releases/points.ts'
+import { pointThatSays } from '../releases/points.ts'
 import { deployed, must, said } from '../releases/runs.ts'
 import { describeWith } from '../testbed/index.ts'
 import { faultTable } from './faults.ts'
 import { endWorlds, invoke, type Ran } from './kit.ts'
+import { until } from './waiting.ts'
 
 // Each starts many processes and containers, and other test files run beside it.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
@@ -12,40 +14,43 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when the host fails', () => {
   const { row, known, made } = faultTable('Releases on Docker Compose, when the host fails')
   let shop: ComposeShop
-  let lines: readonly Line[]
   beforeAll(async () => {
     shop = await newComposeShop()
-    await deployed(shop, '1.0.0')
-    lines = await linesOf(shop, 'deploy', ['--version=1.1.0', '--yes'])
+    await deployed(shop, '1.1.0')
   })
   afterAll(async () => {
     await shop?.end()
     endWorlds()
   })
 
-  const at = (says: string) => `entry:${lineThatSays(lines, says)}:after`
   const sound = async (version: string) => expect([await servedAt(shop), await composeFaults(shop)]).toEqual([version, []])
-  const { engine } = { engine: () => shop.host.engine }
+  const engine = () => shop.host.engine
   const docker = (...argv: readonly string[]) => engine().docker(...argv)
+  /** As `systemctl stop docker` ends it, with all containers; they are started again with it. */
+  const dockerEnds = async () => {
+    const pid = engine().pid()
+    process.kill(pid, 'SIGTERM')
+    await until(() => (existsSync(`/proc/${pid}`) ? undefined : true), 120_000)
+  }
   const rebooted = () => docker('rm', '--force', ...docker('ps', '-aq').split('\n'))
 
   test('Docker that is gone in the middle: what stands is said, and is taken back once it is there again', async () => {
-    const first = await standingStill(shop, ['--version=1.2.0', '--yes'], at('intent release.start/slot'))
-    engine().killEngine()
+    const first = await standingStill(shop, ['--version=1.2.0', '--yes'], pointThatSays('intent release.start/slot'))
+    await dockerEnds()
     first.goOn()
     const lost = await first.ran
     expect([lost.exit, said(lost)]).toEqual([5, expect.stringMatching(/docker/i)])
     row('Docker that is gone in the middle', 'deploy --version=1.2.0', lost, 'what stands is unknown until Docker is there', shop)
     await engine().start()
-    const taken = await must(0, shop, 'deploy', ['--revert', '--yes'])
     expect(await servesAgain(shop, '1.1.0')).toBe('1.1.0')
+    const taken = await must(0, shop, 'deploy', ['--revert', '--yes'])
     row('the same, once it is there again', 'deploy --revert', taken, '1.1.0 serves', shop)
     await sound('1.1.0')
   })
 
   test('Docker that is restarted in the middle', async () => {
-    const first = await standingStill(shop, ['--version=1.2.0', '--yes'], at('intent release.start/slot'))
-    engine().killEngine()
+    const first = await standingStill(shop, ['--version=1.2.0', '--yes'], pointThatSays('intent release.start/slot'))
+    await dockerEnds()
     await engine().start()
     await servesAgain(shop, '1.1.0')
     first.goOn()
@@ -80,7 +85,7 @@ describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when the hos
   })
 
   test.each(['--resume', '--revert'])('a host that is rebooted while a release is on its way, with the operator’s machine: %s', async how => {
-    const died = await invoke(shop, 'deploy', ['--version=1.2.0', '--yes'], { die: at('intent traffic/front door') })
+    const died = await invoke(shop, 'deploy', ['--version=1.2.0', '--yes'], { die: pointThatSays('intent traffic/front door') })
     expect(died.signal).toBe('SIGKILL')
     rebooted()
     const settled = await invoke(shop, 'deploy', [how, '--yes'])

@@ -14,7 +14,7 @@ import {
   servedAt,
   standingStill,
 } from '../releases/compose-shop.ts'
-import { linesOf, lineThatSays } from '../releases/points.ts'
+import { pointThatSays } from '../releases/points.ts'
 import { deployed, must, said } from '../releases/runs.ts'
 import { describeWith } from '../testbed/index.ts'
 import { faultTable } from './faults.ts'
@@ -25,6 +25,9 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
 /** Versions of the web service; the end of a name says what is wrong with it. */
 const BAD = ['1.3.0-crash', '1.3.0-crash5', '1.3.0-sick', '1.3.0-errors', '1.3.0-late', '1.3.0-stubborn']
+
+/** Watched as closely as a real one. */
+const WATCHED: Shape = { deploy: `bake: '15s', probe: { path: '/', perSecond: 60 }` }
 
 /** Requests that failed, as the flight recorder says in the last line of a run; null where it was not at work. */
 const failures = ({ last }: Ran): number | null => {
@@ -88,14 +91,8 @@ describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when somethi
       null,
     ],
     ['a version that is never healthy', 'sick', { deploy: `budget: '5s'` }, /not done within 5\.0 s: web: health check: .*503/, false],
-    ['a version with 10 % errors only under load', 'errors', { deploy: `bake: '15s'` }, /requests failed at the front door \(status 500\)/, true],
-    [
-      'a version that dies while it is watched',
-      'late',
-      { deploy: `bake: '15s'` },
-      /under traffic: web.*out of memory|requests failed at the front door/,
-      null,
-    ],
+    ['a version with 10 % errors only under load', 'errors', WATCHED, /requests failed at the front door \(status 500\)/, true],
+    ['a version that dies while it is watched', 'late', WATCHED, /under traffic: web.*out of memory|requests failed at the front door/, null],
   ]
   test.each(bad)('%s is taken back', async (fault, flaw, shape, why, some) => {
     const ran = await shaped(shape, ['--set', `web=1.3.0-${flaw}`, '--yes'])
@@ -192,9 +189,8 @@ describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when somethi
   })
 
   test('two operators at once, and an image that is changed by hand between the plan and its beginning', async () => {
-    const lines = await linesOf(shop, 'deploy', ['--version=1.2.0', '--yes'])
-    const at = `entry:${lineThatSays(lines, 'intent release.start/slot')}:after`
-    const first = await standingStill(shop, ['--version=1.1.0', '--yes'], at)
+    await deployed(shop, '1.2.0')
+    const first = await standingStill(shop, ['--version=1.1.0', '--yes'], pointThatSays('intent release.start/slot'))
     const busy = await must(6, shop, 'deploy', ['--version=1.0.0', '--yes'])
     expect(said(busy)).toContain(`deploy (${journals(shop.home).at(-1)?.run})`)
     row('two operators at once', 'deploy --version=1.0.0', busy, '1.2.0 serves, and the first operator goes on', shop)

@@ -18,8 +18,11 @@ let effects = 0
 const write = fs.writeSync.bind(fs) as (fd: number, data: string | Uint8Array) => number
 const append = fs.appendFileSync.bind(fs)
 
+const [, at_, of_, when] = /^says:(\w+) (.*):(before|torn|after)$/.exec(dieAt ?? '') ?? []
+let says = false
+
 function at(point: string): boolean {
-  return dieAt === point
+  return dieAt === point || (says && point === `entry:${entries}:${when}`)
 }
 
 function die(): void {
@@ -34,6 +37,7 @@ if (isMainThread && (dieAt !== undefined || pointsTo !== undefined)) {
       const line = Buffer.from(data as string).toString('utf8')
       if (!line.startsWith('{"n":')) return Reflect.apply(write, fs, [fd, data, ...rest])
       entries += 1
+      says = when !== undefined && line.includes(`"at":"${at_}","of":"${of_}`)
       if (pointsTo) append(pointsTo, `entry ${entries} ${line.trimEnd().slice(0, 160)}\n`)
       if (at(`entry:${entries}:before`) || (dieAt?.startsWith('line:') && line.includes(dieAt.slice('line:'.length)))) die()
       if (at(`entry:${entries}:torn`)) {

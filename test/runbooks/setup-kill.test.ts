@@ -23,7 +23,7 @@ describeWith('kubernetes', 'a setup that is killed in the middle', () => {
   })
   afterAll(() => world?.close())
 
-  test('what it made is taken back, and what was there before stays', async () => {
+  test('what it made is taken back, and what was there before stays', { timeout: 180_000 }, async () => {
     await killed()
     expect(Object.keys(world.secret('checkin-secrets')).sort()).toEqual(['JWT_SECRET', 'MONGODB_URI', 'REDIS_PASSWORD'])
     const next = await world.setup()
@@ -35,7 +35,7 @@ describeWith('kubernetes', 'a setup that is killed in the middle', () => {
     expect(names('roles')).toEqual([])
   })
 
-  test('resumed it makes the rest, and keeps what it has made', async () => {
+  test('resumed it makes the rest, and keeps what it has made', { timeout: 180_000 }, async () => {
     await killed()
     const before = { ...world.secret('mongodb-secrets'), ...world.secret('checkin-secrets') }
     const on = await world.setup(['--resume'])

@@ -21,7 +21,7 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
   })
   afterAll(() => world?.close())
 
-  test('a dry run shows every object and every key, and makes nothing', async () => {
+  test('a dry run shows every object and every key, and makes nothing', { timeout: 180_000 }, async () => {
     const { exit, stdout } = await world.setup(['--dry-run'])
     expect(exit).toBe(0)
     for (const line of [
@@ -37,9 +37,9 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     expect(world.on.tries(['get', 'namespace', world.namespace]).exit).toBe(1)
   })
 
-  test('the first run makes all of it', async () => {
+  test('the first run makes all of it', { timeout: 180_000 }, async () => {
     const ran = await world.setup()
-    expect([ran.exit, ran.last]).toEqual([0, expect.stringMatching(/^DONE check-in\/staging: 32 made in https.* setup-\w+, verified .* \(exit 0\)$/)])
+    expect([ran.exit, ran.last]).toEqual([0, expect.stringMatching(/^DONE check-in\/staging: 33 made in https.* setup-\w+, verified .* \(exit 0\)$/)])
     all = secrets()
     const { MONGO_APP_PASSWORD, keyfile, MONGO_ROOT_USERNAME } = all['mongodb-secrets']!
     expect(MONGO_ROOT_USERNAME).toBe('root')
@@ -60,7 +60,7 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     expect(role.metadata.managedFields.map(({ manager }) => manager)).toEqual(['runbooks'])
   })
 
-  test('no value is in the journal, the report, the output, or in the arguments and the environment of a command', async () => {
+  test('no value is in the journal, the report, the output, or in the arguments and the environment of a command', { timeout: 180_000 }, async () => {
     const { entries, folder } = journals(world.home)[0]!
     expect(entries.at(-1)).toMatchObject({ at: 'ended', outcome: { exit: 0 } })
     const everywhere = `${world.written()}\n${(await world.setup(['--dry-run', '--json'])).stdout}`
@@ -74,7 +74,7 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     }
   })
 
-  test('the second run has nothing to do, and touches nothing', async () => {
+  test('the second run has nothing to do, and touches nothing', { timeout: 180_000 }, async () => {
     const before = versions()
     const ran = await world.setup(['--json'])
     expect(jsonOf(ran)).toMatchObject({ exit: 0, run: null, result: { made: [], changed: [], stays: [] } })
@@ -82,7 +82,7 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     expect(journals(world.home)).toHaveLength(1)
   })
 
-  test('a key that is gone is made again, and no other is touched; what differs is said by fingerprint and stays', async () => {
+  test('a key that is gone is made again, and no other is touched; what differs is said by fingerprint and stays', { timeout: 180_000 }, async () => {
     world.kubectl('patch', 'secret', 'checkin-secrets', '--type=json', '-p', '[{"op":"remove","path":"/data/JWT_SECRET"}]')
     world.kubectl('patch', 'secret', 'check-in-runbooks', '-p', '{"stringData":{"AWS_REGION":"us-east-1"}}')
     const ran = await world.setup(['--yes', '--json'])
@@ -97,7 +97,9 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     expect(now['check-in-runbooks']!.AWS_REGION).toBe('us-east-1')
   })
 
-  test('what the overlay has changed is changed, field by field; what somebody else has set is a conflict that is explained', async () => {
+  test('what the overlay has changed is changed, field by field; what somebody else has set is a conflict that is explained', {
+    timeout: 180_000,
+  }, async () => {
     const policy = (port: number) => ({ op: 'replace', path: '/spec/egress/0/ports/0/port', value: port })
     const patches = [{ target: { kind: 'NetworkPolicy', name: 'dns' }, patch: JSON.stringify([policy(5353)]) }]
     world.overlay({ patches })
@@ -112,12 +114,12 @@ describeWith('kubernetes', 'setup of a namespace that is not there', () => {
     )
   })
 
-  test('whoever may only read is refused, and so is another cluster', async () => {
+  test('whoever may only read is refused, and so is another cluster', { timeout: 180_000 }, async () => {
     const reader = await world.setup(['--yes'], { env: { KUBECONFIG_FILE: world.as('reader', 'check-in-viewers') } })
     expect(reader.exit).toBe(3)
     expect(reader.stdout + reader.stderr).toMatch(/We may not get secrets, create secrets, .*patch roles/s)
     const elsewhere = await world.setup(['--yes'], { env: { CLUSTER: 'https://production.example:6443' } })
     expect(elsewhere.exit).toBe(3)
-    expect(elsewhere.stdout).toMatch(/Refused: the context \S+ leads to https\S+, not to\s+https:\/\/production\.example:6443/)
+    expect(elsewhere.stderr).toMatch(/Refused: the context \S+ leads to https\S+, not to\s+https:\/\/production\.example:6443/)
   })
 })

@@ -16,7 +16,7 @@ printf 'line
 break' > 'odd name/two
 lines' && printf é > sub/été.txt
 n=aaaaaaaaaa; n=$n$n$n$n$n$n$n$n$n$n$n$n; printf long > "sub/$n"
-ln -s ../plain sub/link && ln -s nowhere 'sub/dangling' && chmod 755 plain && chmod 4750 sub/nothing && chmod 500 closed
+ln -s ../plain sub/link && ln -s nowhere 'sub/dangling' && chmod 755 plain && chmod 4750 sub/nothing && chmod 2755 sub/empty && chmod 500 closed
 touch -d '2021-03-04 05:06:07' plain sub/empty && touch -d '2020-01-02 03:04:05' sub . && touch -d '1999-12-31 23:59:59' closed`
 
 /** Names, modes, sizes, times and bytes of everything. */

@@ -20,7 +20,7 @@ describeWith(['mongodb', 'mongodb-tools', 's3', 'zstd'], `check-in: ${standIn()}
     site = newSite({
       stack: 'check-in',
       environment: 'production',
-      replace: { 's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,` },
+      replace: { 's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,`, "in: 'mongodb', ": '' },
       settings: {
         // The testbed's mongod is no member of a replica set.
         MONGODB_URI: example => addressed(member ? example : example.replace('replicaSet=rs0&', ''), mongo),

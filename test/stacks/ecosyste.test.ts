@@ -12,8 +12,22 @@ const DATABASE = 'ecosyste'
 const USER = 'ecosyste'
 const PASSWORD = 'p w"\\%41'
 
+/** What the platform is not set up without; nothing is deployed here. */
+const PLATFORM = {
+  DATABASE_URL: 'postgres://unused',
+  REDIS_URL: 'redis://unused',
+  JWT_SECRET: 'unused secret',
+  DOCKERHUB_USERNAME: 'unused',
+  DOCKERHUB_TOKEN: 'unused token',
+}
+
 /** The stack in production, with its data reached as `replace` says. */
-async function siteOn(store: Minio, replace: Record<string, string>, env: Record<string, string> = {}): Promise<Site> {
+async function siteOn(
+  store: Minio,
+  replace: Record<string, string>,
+  settings: Record<string, string> = {},
+  env: Record<string, string> = {},
+): Promise<Site> {
   return newSite({
     stack: 'ecosyste',
     environment: 'production',
@@ -26,6 +40,7 @@ async function siteOn(store: Minio, replace: Record<string, string>, env: Record
       AWS_REGION: store.region,
       AWS_ACCESS_KEY_ID: store.accessKey,
       AWS_SECRET_ACCESS_KEY: store.secretKey,
+      ...settings,
     },
     env,
   })
@@ -55,7 +70,7 @@ describeWith(['docker', 'postgres', 'redis', 's3', 'zstd'], 'ecosyste: PostgreSQ
   beforeAll(async () => {
     ;[engine, store] = await Promise.all([docker(), minio()])
     inside = await services(engine, USER, PASSWORD)
-    site = await siteOn(store, { '/srv/ecosyste': inside.directory }, { DOCKER_HOST: engine.address })
+    site = await siteOn(store, { '/srv/ecosyste': inside.directory }, PLATFORM, { DOCKER_HOST: engine.address })
     fill(inside.sql, inside.cli)
   })
   afterAll(async () => {
@@ -78,8 +93,8 @@ const atAddresses = () =>
       ;[database, cache, store] = await Promise.all([postgres(), redis({ settings: { requirepass: '' } }), minio()])
       database.sql('postgres', `CREATE ROLE ${USER} SUPERUSER LOGIN PASSWORD '${PASSWORD}'`)
       site = await siteOn(store, {
-        "in: inService('postgres')": `host: '127.0.0.1', port: ${database.port}`,
-        "in: inService('redis')": `host: '127.0.0.1', port: ${cache.port}`,
+        "in: 'postgres'": `host: '127.0.0.1', port: ${database.port}`,
+        "in: 'redis'": `host: '127.0.0.1', port: ${cache.port}`,
       })
       fill(database.sql, cache.command)
     })

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parse } from 'dotenv'
-import { invoke, type Ran, ROOT, type World, worldAt } from '../runbooks/kit.ts'
+import { type Invoke, invoke, type Ran, ROOT, type World, worldAt } from '../runbooks/kit.ts'
 import { find } from '../testbed/tools.ts'
 
 /** One environment of a stack of config/, in a folder of its own, with its store and its settings pointed at servers of the testbed. */
@@ -13,6 +13,9 @@ export type Site = {
   run(runbook: string, ...flags: string[]): Promise<Ran>
   end(): void
 }
+
+/** One whose runs can also be ended at a point, or get other variables, as `invoke` has it. */
+export type PlayedSite = Site & { play(how: Invoke, runbook: string, ...flags: string[]): Promise<Ran> }
 
 /** What is another in a test than in production: texts of the stack file, and the values of its settings. */
 export type Wanted = {
@@ -29,7 +32,7 @@ export type Wanted = {
 const TOOLS = ['mongodump', 'mongorestore', 'psql', 'pg_dump', 'redis-cli', 'redis-server', 'docker']
 
 /** Copies config/<stack>.ts and writes the env file that belongs to it; throws for a text or a setting that the stack does not have. */
-export function newSite({ stack, environment, replace, settings, env = {} }: Wanted): Site {
+export function newSite({ stack, environment, replace, settings, env = {} }: Wanted): PlayedSite {
   const world = worldAt(mkdtempSync(join(tmpdir(), `runbooks-${stack}-`)))
   for (const folder of [world.home, world.config]) mkdirSync(folder)
   let text = readFileSync(join(ROOT, `config/${stack}.ts`), 'utf8')
@@ -54,6 +57,7 @@ export function newSite({ stack, environment, replace, settings, env = {} }: Wan
     world,
     subject: `${stack}/${environment}`,
     run: (runbook, ...flags) => invoke(world, runbook, [...target, ...flags], { env: all, bare: true }),
+    play: (how, runbook, ...flags) => invoke(world, runbook, [...target, ...flags], { ...how, env: { ...all, ...how.env }, bare: true }),
     end: () => rmSync(world.folder, { recursive: true, force: true }),
   }
 }

@@ -8,7 +8,7 @@ const DATABASE = 'veza'
 
 describeWith(
   ['postgres', 'redis', 's3', 'zstd'],
-  'veza: PostgreSQL and Redis by their addresses, on S3 (MinIO), in its unprotected environment',
+  'veza: PostgreSQL and Redis by addresses instead of pods, on S3 (MinIO), in its unprotected environment',
   () => {
     let database: Postgres
     let cache: Redis
@@ -20,7 +20,7 @@ describeWith(
       site = newSite({
         stack: 'veza',
         environment: 'staging',
-        replace: { 's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,` },
+        replace: { 's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,`, "in: 'postgres', ": '', "in: 'redis', ": '' },
         settings: {
           DATABASE_URL: example => addressed(example, database),
           DB_NAME: DATABASE,

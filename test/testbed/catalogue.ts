@@ -17,6 +17,7 @@ export type Component =
   | 'chromium'
   | 'promtool'
   | 'amtool'
+  | 'monitoring'
   | 'compose'
   | 'ssh'
   | 'kubernetes'
@@ -40,6 +41,8 @@ export const toolsOf: Readonly<Record<Component, readonly string[]>> = {
   chromium: ['chromium'],
   promtool: ['promtool'],
   amtool: ['amtool', 'prometheus-alertmanager'],
+  // Put into images, to be deployed.
+  monitoring: ['prometheus', 'promtool', 'prometheus-alertmanager', 'amtool', 'prometheus-node-exporter'],
   // Reads Compose files; it needs no engine.
   compose: ['docker', 'docker-compose'],
   ssh: ['ssh', 'ssh-keygen', 'sshd'],
@@ -67,6 +70,7 @@ export const usual: readonly Component[] = [
   'nginx-image',
   'registry',
   'amtool',
+  'monitoring',
   'compose',
 ]
 
@@ -147,7 +151,9 @@ export const origins: Readonly<Record<string, Origin>> = {
   'docker-registry': { from: 'debian', packageName: 'docker-registry' },
   restic: { from: 'debian', packageName: 'restic' },
   chromium: { from: 'debian', packageName: 'chromium' },
+  prometheus: { from: 'debian', packageName: 'prometheus' },
   promtool: { from: 'debian', packageName: 'prometheus' },
+  'prometheus-node-exporter': { from: 'debian', packageName: 'prometheus-node-exporter' },
   amtool: { from: 'debian', packageName: 'prometheus-alertmanager', trixie: true },
   'prometheus-alertmanager': { from: 'debian', packageName: 'prometheus-alertmanager', trixie: true },
   ssh: { from: 'debian', packageName: 'openssh-client' },

@@ -1,10 +1,12 @@
 import { canonical } from '../../plan/nodes.ts'
+import { Trouble } from '../../plan/outcome.ts'
 import type { Action, Doing } from '../../plan/plan.ts'
+import { redact } from '../../plan/secrets.ts'
 import { edgeFiles, hashes, variables } from './draft.ts'
 import { PLACE, placed, secretFiles } from './place-files.ts'
 import { edgeArgv, envFile, pathsOf, type Site } from './site.ts'
 import { splitFile } from './split-file.ts'
-import { action, done, looked, typed } from './there.ts'
+import { action, done, looked, typed, typedThere } from './there.ts'
 
 /** The service of edge.yaml that is the front door. */
 export const NGINX = 'nginx'
@@ -66,4 +68,22 @@ export async function edgeDifference(site: Site, doing: Doing): Promise<readonly
   const here = hashes(files)
   if (canonical(here) === canonical(there)) return []
   return [...new Set([...Object.keys(here), ...Object.keys(there)])].filter(name => here[name] !== there[name]).sort()
+}
+
+/** Prints why the nginx of project $1 would refuse its own files at the next reload, and nothing when it takes them, or does not run. */
+const REFUSED = `${FIND_NGINX}
+nginx=$(nginx_of "$1") || exit 9
+[ -n "$nginx" ] || exit 0
+said=$(docker exec "$nginx" nginx -t 2>&1) || echo "$said" | grep -v -e 'test failed' -e '\\[warn\\]'
+exit 0`
+
+/** Trouble(3) when the front door that runs would refuse a change of the traffic because of its own files: then it could not be moved back either. */
+export async function edgeTakesFiles(site: Site, doing: Doing): Promise<void> {
+  const refused = redact((await looked(site, REFUSED, doing, [site.options.project])).trim())
+  if (refused === '') return
+  const { edge } = pathsOf(site)
+  throw new Trouble(3, `nginx does not take its own files, so no traffic could be moved: ${refused}`, {
+    next: [`mend it on the host in ${edge}/files (docs/compose.md, "On the host")`],
+    look: [typedThere(site, 'docker', 'compose', '-p', site.options.project, 'exec', NGINX, 'nginx', '-t')],
+  })
 }

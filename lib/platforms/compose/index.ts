@@ -3,12 +3,14 @@ import { Trouble } from '../../plan/outcome.ts'
 import { type Cell, StoreError } from '../../stores/store.ts'
 import type { Platform } from '../platform.ts'
 import type { Setting } from '../registry.ts'
+import { configuredOf } from './configured/index.ts'
 import { doorOf } from './door.ts'
 import { draftOf } from './draft.ts'
-import { edgeDifference } from './edge.ts'
+import { edgeDifference, edgeTakesFiles } from './edge.ts'
 import { factsOf, timeOf } from './facts.ts'
 import { fetch, fetchedOf } from './fetch.ts'
 import { imagesOf } from './images.ts'
+import { setupOf } from './setup.ts'
 import { type ComposeOptions, pathsOf, type Site } from './site.ts'
 import { inside, logOf, once, remove, start, stop, toggle, writers } from './slots.ts'
 import { stage, stagedOf, unstage } from './stage.ts'
@@ -33,7 +35,7 @@ export function compose(setting: Setting, options: ComposeOptions): Platform {
     standing: doing => standingOf(site, doing),
     images: (wanted, doing) => imagesOf(site, wanted, doing),
     async draft(doing) {
-      const [draft, difference] = await Promise.all([draftOf(site, doing), edgeDifference(site, doing)])
+      const [draft, difference] = await Promise.all([draftOf(site, doing), edgeDifference(site, doing), edgeTakesFiles(site, doing)])
       differs = difference
       return draft
     },
@@ -54,7 +56,9 @@ export function compose(setting: Setting, options: ComposeOptions): Platform {
     log: (slot, service, lines, doing) => logOf(site, slot, service, lines, doing),
     door: doing => doorOf(site, doing),
     split: trafficOf(site),
+    ...(setting.configured && setting.configured.length > 0 ? { configured: configuredOf(site) } : {}),
     writers: writers(site),
+    setup: () => setupOf(site),
     cell: name => cellOf(host, `${pathsOf(site).cells}/${name}`),
     surplus: (keep, doing) => surplus(site, keep, doing),
     tidy: keep => tidy(site, keep),

@@ -37,10 +37,14 @@ const PINNED = `${PIN}
 pin "$@" || exit 3
 shift $(($2*3+2))`
 
-/** As PINNED, then `up` with all services but those of the first argument, a list with spaces around each. */
+/**
+ * As PINNED, then `up` with all services but those of the first argument, a list with spaces around each. What a former release has left of
+ * these in the slot goes: nothing there may be of another release.
+ */
 const UP = `${PINNED}
 without=$1; shift
 [ "$without" != ' ' ] || exec docker "$@" up --detach --no-build --remove-orphans
+docker "$@" rm --stop --force $without >/dev/null || exit
 services=
 for one in $(docker "$@" config --services); do case $without in *" $one "*) ;; *) services="$services $one" ;; esac; done
 exec docker "$@" up --detach --no-build --remove-orphans --no-deps $services`

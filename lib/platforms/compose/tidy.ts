@@ -50,7 +50,9 @@ async function surplusOf(site: Site, keep: readonly Bundle[], doing: Doing) {
 export async function surplus(site: Site, keep: readonly Bundle[], doing: Doing): Promise<readonly string[]> {
   const { slots, releases } = await surplusOf(site, keep, doing)
   const images = await looked(site, IMAGES, doing, ['list', ...imageArgs(site, keep)])
-  return [...slots.map(slot => `what stands still in ${slot}`), ...releases.map(name => `files of ${name}`), ...images.split('\n').filter(Boolean)]
+  // Docker lists images by the second in which they were made, and those of one second in any order: two looks must say the same.
+  const names = images.split('\n').filter(Boolean).sort()
+  return [...slots.map(slot => `what stands still in ${slot}`), ...releases.map(name => `files of ${name}`), ...names]
 }
 
 /** Removes the surplus; says what went. */

@@ -4,14 +4,17 @@ import type { SetupState, SetupWork } from '../../platforms/setup.ts'
 import { mustSetUp } from '../setup.ts'
 import type { ReleaseSite } from '../site.ts'
 
+/** By name; where all are the same, only that. */
 type States = Readonly<Record<string, SetupState>>
 
-const look = async (work: SetupWork, site: ReleaseSite, doing: Doing) => ({
-  state: await mustSetUp(site).states(work, doing),
-  is: 'settled' as const,
-})
+const ALL = 'all'
 
-const all = ({ things }: SetupWork, is: SetupState): States => Object.fromEntries(Object.keys(things).map(name => [name, is]))
+async function look(work: SetupWork, site: ReleaseSite, doing: Doing) {
+  const states = await mustSetUp(site).states(work, doing)
+  const found = [...new Set(Object.values(states))]
+  const state: States = found.length === 1 && found[0] ? { [ALL]: found[0] } : states
+  return { state, is: 'settled' as const }
+}
 
 /** Make what a new environment lacks. What is there already is neither replaced nor taken back. */
 export const made: Verb<SetupWork, States, ReleaseSite> = {
@@ -19,10 +22,10 @@ export const made: Verb<SetupWork, States, ReleaseSite> = {
   half: 'again',
   undone: 'remove what was made',
   look,
-  goal: work => all(work, 'right'),
+  goal: () => ({ [ALL]: 'right' }),
   does: (work, site) => mustSetUp(site).make(work),
   undo(work, before) {
-    const things = Object.fromEntries(Object.entries(work.things).filter(([name]) => before[name] === 'missing'))
+    const things = Object.fromEntries(Object.entries(work.things).filter(([name]) => (before[ALL] ?? before[name]) === 'missing'))
     if (Object.keys(things).length === 0) return { none: 'nothing of it was missing' }
     return { verb: 'setup.unmake', of: `${work.phase} ${work.of}`, args: plain({ ...work, things }) }
   },
@@ -33,7 +36,7 @@ export const changed: Verb<SetupWork, States, ReleaseSite> = {
   effect: 'write',
   half: 'again',
   look,
-  goal: work => all(work, 'right'),
+  goal: () => ({ [ALL]: 'right' }),
   does: (work, site) => mustSetUp(site).make(work),
   undo: () => ({ none: 'it stays as the files say' }),
 }
@@ -45,9 +48,9 @@ export const unmade: Verb<SetupWork, States, ReleaseSite> = {
   async look(work, site, doing) {
     const seen = await look(work, site, doing)
     // Some objects take their time to go.
-    return { ...seen, is: Object.values(seen.state).some(is => is !== 'missing') ? 'moving' : 'settled' }
+    return { ...seen, is: seen.state[ALL] === 'missing' ? 'settled' : 'moving' }
   },
-  goal: work => all(work, 'missing'),
+  goal: () => ({ [ALL]: 'missing' }),
   does: (work, site) => mustSetUp(site).unmake(work),
   undo: () => ({ none: 'it is itself an undo' }),
 }

@@ -1,7 +1,7 @@
 import { chmod, lstat, rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { quote } from '../../exec/command.ts'
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { pathMoves } from '../path-moves.ts'
@@ -17,7 +17,7 @@ import { entriesOf } from './unpack.ts'
 import { walk } from './walk.ts'
 
 /** `directory` is the folder, not a mount point or a link; drills go into `scratch`, by default `.<name>.scratch` beside it. With `in` both are paths inside that service. */
-export type FilesOptions = { readonly directory: string; readonly scratch?: string; readonly in?: ComposeService }
+export type FilesOptions = { readonly directory: string; readonly scratch?: string; readonly in?: ServicePlace }
 
 const folderMover: Mover = { ready: async () => undefined, move: rename, settle: async () => undefined }
 

@@ -24,15 +24,16 @@ export async function connected<T>(reach: Reach, doing: Doing, work: (client: Mo
   const way = await tunnel(within, hostOf(uri), doing)
   // Each connection is a docker of its own; the fewest are opened when the server is asked how it is instead of telling.
   const options = { serverSelectionTimeoutMS: ENTER_MS, connectTimeoutMS: ENTER_MS, serverMonitoringMode: 'poll', directConnection: true } as const
-  let said = ''
-  const gone = way.failed.then(text => {
-    said = redact(text)
+  let said: string | Trouble = ''
+  const gone = way.failed.then(failure => {
+    said = failure instanceof Trouble ? failure : redact(failure)
   })
   try {
     return await withClient(throughSocket(uri, way.path), options, work, gone)
   } catch (error) {
     doing.signal.throwIfAborted()
     if (said === '') throw error
+    if (typeof said !== 'string') throw said
     const what = cannotBeEntered(said) ? 'cannot be entered' : 'leads to no MongoDB'
     throw new Trouble(8, `The service ${within.service} ${what}: ${said.trim().split('\n')[0]}`, { look: [looksAt(within)], cause: error })
   } finally {

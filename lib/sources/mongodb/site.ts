@@ -1,4 +1,4 @@
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import type { Secret } from '../../plan/secrets.ts'
 
 /** What a team writes of one MongoDB database. */
@@ -6,7 +6,7 @@ export type MongodbOptions = {
   /** `mongodb://user:password@host:27017/?authSource=admin`, as the driver takes it. */
   readonly uri: Secret
   /** The service that the tools run in, where the server publishes no port; the address is then as seen from inside, of one server. */
-  readonly in?: ComposeService
+  readonly in?: ServicePlace
   /** The database, alone: two databases are two parts, as each is loaded and swapped by itself. */
   readonly databases: readonly string[]
   /** Collections without which a dump is refused. */
@@ -23,7 +23,7 @@ export type MongodbOptions = {
 }
 
 /** A server and the way to it: by its address, or through the service in which that address means something. */
-export type Reach = { readonly uri: Secret; readonly within: ComposeService | undefined }
+export type Reach = { readonly uri: Secret; readonly within: ServicePlace | undefined }
 
 /** The same, checked, as the rooms of this folder use it. */
 export type Site = {

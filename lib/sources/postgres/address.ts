@@ -1,4 +1,4 @@
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import { Secret } from '../../plan/secrets.ts'
 
@@ -11,7 +11,7 @@ export type Server = {
   readonly user: string | undefined
   readonly password: Secret | undefined
   readonly more: Readonly<Record<string, string>>
-  readonly within: ComposeService | undefined
+  readonly within: ServicePlace | undefined
   readonly bin: string | undefined
 }
 

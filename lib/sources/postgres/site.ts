@@ -1,4 +1,4 @@
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Secret } from '../../plan/secrets.ts'
 import { parsedUrl, type Server } from './address.ts'
@@ -14,7 +14,7 @@ export type PostgresOptions = {
   /** The database, alone: two databases are two parts. */
   readonly database: string
   /** The service that the tools run in, where the server publishes no port; the address is then as seen from inside, by default its own local socket. */
-  readonly in?: ComposeService
+  readonly in?: ServicePlace
   /** Address of a throw-away server that drills load into, reached from this machine; by default the same server, in the database `<database>__drill_<run>`. */
   readonly scratch?: Secret
   /** Folder of psql, pg_dump, pg_dumpall and pg_restore, where they are not on PATH. */

@@ -1,4 +1,4 @@
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import { Secret } from '../../plan/secrets.ts'
 
@@ -13,7 +13,7 @@ export type Server = {
   readonly password: Secret | undefined
   /** A socket of this machine, instead of host and port. */
   readonly socket: string | undefined
-  readonly within: ComposeService | undefined
+  readonly within: ServicePlace | undefined
   readonly bin: string | undefined
 }
 

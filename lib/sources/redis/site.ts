@@ -1,4 +1,4 @@
-import type { ComposeService } from '../../exec/place.ts'
+import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Secret } from '../../plan/secrets.ts'
 import { parsedUrl, type Server, USUAL_PORT } from './address.ts'
@@ -12,7 +12,7 @@ export type RedisOptions = {
   readonly user?: string
   readonly password?: Secret
   /** The service that redis-cli runs in, where the server publishes no port; the address is then as seen from inside. */
-  readonly in?: ComposeService
+  readonly in?: ServicePlace
   /** Address of a server that drills load into, by default a throw-away redis-server on this machine. */
   readonly scratch?: Secret
   /** Folder of redis-cli and redis-server, where they are not on PATH. */

@@ -21,7 +21,11 @@ if (word === 'fails') {
 }
 
 const began = Date.now()
-process.on('SIGTERM', () => process.exit(0))
+/** When each request for a page came. */
+const asked = []
+const LATE_ANSWERS = 50
+// A stubborn one does not end when it is told to.
+process.on('SIGTERM', () => is('stubborn') || process.exit(0))
 if (kind === 'silent') setInterval(() => process.stdout.write('works\n'), 1_000)
 else if (kind === 'task') process.exit(is('task-fails') ? 4 : 0)
 else {
@@ -48,8 +52,15 @@ function answer(request, response) {
   }
   if (pathname === '/events') return events(request, response)
   if (pathname === '/secret') return void response.end(readFileSync('/run/secrets/token', 'utf8'))
-  response.end(`${kind} ${version}\n`)
+  asked.push(Date.now())
+  // Once it has users, not because of what looks at its health.
+  if (is('late') && asked.length === LATE_ANSWERS) die(300, 1, 'boom: out of memory')
+  if (is('errors') && asked.length % 10 === 0 && busy()) response.statusCode = 500
+  response.end(response.statusCode === 500 ? 'no price\n' : `${kind} ${version}\n`)
 }
+
+/** More than 10 requests in the last second. */
+const busy = () => (asked.at(-11) ?? 0) > Date.now() - 1_000
 
 function events(request, response) {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' })

@@ -63,6 +63,9 @@ export async function monitoring(): Promise<Monitoring> {
   const world = newWorld()
   const [assets, directory] = [join(world.folder, 'assets'), join(world.folder, 'host')]
   cpSync(folderOf('benevoclic'), assets, { recursive: true })
+  // Inside a container / is no shared mount, as it is on a host with systemd.
+  const compose = join(assets, 'monitoring.yaml')
+  writeFileSync(compose, readFileSync(compose, 'utf8').replace('/:/host:ro,rslave', '/:/host:ro'))
   const ports: Ports = { prometheus: await freePort(), alertmanager: await freePort(), grafana: await freePort(), 'node-exporter': await freePort() }
   const describe: Monitoring['describe'] = other => {
     mkdirSync(other.directory, { recursive: true })

@@ -1,13 +1,16 @@
-import { dirname } from 'node:path'
+import { chmodSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { type Db, MongoClient } from 'mongodb'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { ComposeService } from '../../../lib/exec/place.ts'
 import { type Tunnel, tunnel } from '../../../lib/exec/tunnel.ts'
 import { Secret } from '../../../lib/plan/secrets.ts'
+import { compose } from '../../../lib/platforms/compose/index.ts'
 import { mongodb as source } from '../../../lib/sources/mongodb/index.ts'
 import { toolCommand } from '../../../lib/sources/mongodb/tools.ts'
+import { placed } from '../../../lib/stack/places.ts'
 import { doing } from '../../exec/doing.ts'
-import { type Docker, describeWith, docker } from '../../testbed/index.ts'
+import { type Docker, describeWith, docker, sshd } from '../../testbed/index.ts'
 import { find } from '../../testbed/tools.ts'
 import { dumped, streamOf } from '../conformance.ts'
 
@@ -35,7 +38,7 @@ test('an address of several servers, or one to be looked up, is none of a servic
 
 /** Its image is made of the program that plays MongoDB here; a mongod with its libraries was never to be had. */
 const inContainer = () =>
-  describeWith(['docker', 'mongodb', 'mongodb-tools'], 'MongoDB (FerretDB stands in) in a service without a port', () => {
+  describeWith(['docker', 'mongodb', 'mongodb-tools', 'ssh'], 'MongoDB (FerretDB stands in) in a service without a port', () => {
     let engine: Docker
     let place: ComposeService
     let db: Db
@@ -138,6 +141,36 @@ const inContainer = () =>
       })
       const nobody = at({ in: { ...place, service: 'nobody' } })
       expect(await nobody.facts(doing())).toMatchObject({ state: 'unreachable', because: expect.stringContaining('cannot be entered') })
+    })
+
+    test('is reached through a platform behind ssh, too, until that is gone', async () => {
+      // An ordinary user who may use Docker; nobody here may.
+      chmodSync(engine.folder, 0o711)
+      chmodSync(join(engine.folder, 'docker.sock'), 0o666)
+      const server = await sshd({ settings: { SetEnv: `DOCKER_HOST=${engine.address}` } })
+      const host = `ssh://${server.user}@127.0.0.1:${server.port}`
+      const options = { host, knownHosts: server.knownHosts, project: 'shop', directory: '/srv/shop', files: '', door: 'http://127.0.0.1:9' }
+      const platform = compose({ stack: 'shop', environment: 'test', services: [] }, { ...options, key: new Secret('SSH_KEY', server.key) })
+      const shop = at(placed({ in: 'mongo' }, platform))
+      delete process.env.DOCKER_HOST
+      try {
+        expect(await shop.facts(doing())).toMatchObject({
+          state: 'answers',
+          where: `${host} shop in /srv/shop: mongo mongodb://127.0.0.1:27017/shop`,
+        })
+        const { bytes, content } = await dumped(shop)
+        await shop.load('scratch', 'r2').take(streamOf(bytes), doing())
+        expect((await shop.content('scratch', 'r2', doing())).items).toEqual(content.items)
+        await shop.unload('scratch', 'r2').run(doing())
+        await platform.close?.()
+        await server.stop()
+        const lost = at(placed({ in: 'mongo' }, compose({ stack: 'shop', environment: 'test', services: [] }, options)))
+        expect(await lost.facts(doing())).toMatchObject({ state: 'unreachable', because: expect.stringContaining('127.0.0.1') })
+      } finally {
+        process.env.DOCKER_HOST = engine.address
+        await platform.close?.()
+        await server.stop()
+      }
     })
   })
 

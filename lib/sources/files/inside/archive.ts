@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import type { Pack } from 'tar-stream'
-import type { ComposeService } from '../../../exec/place.ts'
+import type { ServicePlace } from '../../../exec/place.ts'
 import { CommandFailed, feed, stdoutOf } from '../../../exec/process.ts'
 import { Trouble } from '../../../plan/outcome.ts'
 import type { Doing } from '../../../plan/plan.ts'
@@ -9,11 +9,11 @@ import type { Content, Dump, Load, Place } from '../../source.ts'
 import { drained } from '../drained.ts'
 import { Tally } from '../tally.ts'
 import { type Entry, entriesOf } from '../unpack.ts'
-import { DATE_LINKS, FINISH, MET, PACK, UNPACK } from './scripts.ts'
+import { DATE_LINKS, FINISH, MET, MODES, PACK, UNPACK } from './scripts.ts'
 import { insideTrouble, scripted, typed } from './shell.ts'
 
 /** The live folder as the service's own tar makes it; its content is taken from the very bytes. */
-export function dumpInside(place: ComposeService, at: Spots): Dump {
+export function dumpInside(place: ServicePlace, at: Spots): Dump {
   const tally = new Tally()
   return {
     prints: typed(place, 'tar', '-c', '-f', '-', '-C', at.live, '.'),
@@ -23,7 +23,7 @@ export function dumpInside(place: ComposeService, at: Spots): Dump {
 }
 
 /** The content of a folder in the service; undefined when there is none. It is read whole, through tar. */
-export async function contentInside(place: ComposeService, path: string, doing: Doing): Promise<Content | undefined> {
+export async function contentInside(place: ServicePlace, path: string, doing: Doing): Promise<Content | undefined> {
   const tally = new Tally()
   try {
     for await (const _ of packedInside(place, path, tally, doing));
@@ -37,7 +37,7 @@ export async function contentInside(place: ComposeService, path: string, doing: 
 /** What GNU tar says, with exit 1, of files that changed under it; their sizes are kept all the same. */
 const CHANGED = /^tar: .*: (file changed as we read it|File removed before we read it|File shrank by \d+ bytes; padding with zeros)$/
 
-async function* packedInside(place: ComposeService, path: string, tally: Tally, doing: Doing): AsyncGenerator<Buffer> {
+async function* packedInside(place: ServicePlace, path: string, tally: Tally, doing: Doing): AsyncGenerator<Buffer> {
   const raw = stdoutOf(scripted(place, PACK, [path], false), doing)
   async function* forgiving(): AsyncGenerator<Buffer> {
     try {
@@ -64,7 +64,7 @@ async function* packedInside(place: ComposeService, path: string, tally: Tally, 
 }
 
 /** Unpacks by the service's own tar; folders get their modes and times once everything is in them. */
-export function loadInside(service: ComposeService, at: Spots, place: Place, run: string): Load {
+export function loadInside(service: ServicePlace, at: Spots, place: Place, run: string): Load {
   const root = spotOf(at, place, run)
   return {
     prints: typed(service, 'tar', '-x', '-p', '-f', '-', '-C', root),
@@ -76,11 +76,13 @@ export function loadInside(service: ComposeService, at: Spots, place: Place, run
       await fed(service, UNPACK, paths, stream, doing)
       if (links.length > 0) await fed(service, DATE_LINKS, [root], datesOf(links), doing)
       await fed(service, FINISH, [root], foldersOnly(folders), doing)
+      const special = folders.filter(({ mode }) => (mode & 0o7000) !== 0)
+      if (special.length > 0) await fed(service, MODES, [root], modesOf(special), doing)
     },
   }
 }
 
-async function fed(place: ComposeService, script: string, paths: readonly string[], bytes: AsyncIterable<Buffer>, doing: Doing): Promise<void> {
+async function fed(place: ServicePlace, script: string, paths: readonly string[], bytes: AsyncIterable<Buffer>, doing: Doing): Promise<void> {
   await feed(scripted(place, script, paths, true), bytes, doing).catch(error => {
     throw insideTrouble(error, place)
   })
@@ -117,6 +119,10 @@ async function* watched(bytes: AsyncIterable<Buffer>, tally: Tally, doing: Doing
 
 async function* datesOf(links: readonly Entry[]): AsyncGenerator<Buffer> {
   for (const { path, mtimeSeconds } of links) yield Buffer.from(`${mtimeSeconds}\0${path}\0`)
+}
+
+async function* modesOf(folders: readonly Entry[]): AsyncGenerator<Buffer> {
+  for (const { path, mode } of folders.toReversed()) yield Buffer.from(`${mode.toString(8)}\0${path}\0`)
 }
 
 /** A tar of folders alone, the innermost first. */

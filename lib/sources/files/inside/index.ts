@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { quote } from '../../../exec/command.ts'
-import { type ComposeService, placeName } from '../../../exec/place.ts'
+import { placeName, type ServicePlace } from '../../../exec/place.ts'
 import { stdoutOf } from '../../../exec/process.ts'
 import { Trouble } from '../../../plan/outcome.ts'
 import type { Action, Doing } from '../../../plan/plan.ts'
@@ -13,10 +13,10 @@ import { LOOK, NAMES, PRESENCE, REMOVE, SWAP, SWAP_BACK } from './scripts.ts'
 import { insideTrouble, scripted, told, typed } from './shell.ts'
 
 /** A folder inside a service, as seen from there. */
-export type InsideOptions = { readonly directory: string; readonly scratch?: string | undefined; readonly in: ComposeService }
+export type InsideOptions = { readonly directory: string; readonly scratch?: string | undefined; readonly in: ServicePlace }
 
 /**
- * A folder inside a Compose service, through its own sh, tar, find and stat (GNU or BusyBox); nothing is mounted here.
+ * A folder inside a service, through its own sh, tar, find and stat (GNU or BusyBox); nothing is mounted here.
  * The archive is what that tar makes: what is no file, folder or symbolic link ends the backup. Throws Trouble(2) for a relative path.
  */
 export function filesInside(name: string, options: InsideOptions): Source {
@@ -69,7 +69,7 @@ export function filesInside(name: string, options: InsideOptions): Source {
 /** Raw modes of the kinds of things, as stat prints them in hexadecimal. */
 const KINDS: Readonly<Record<string, 'files' | 'directories' | 'links'>> = { '8': 'files', '4': 'directories', a: 'links' }
 
-async function factsOf(own: Pick<PartFacts, 'name' | 'kind' | 'where'>, place: ComposeService, at: Spots, doing: Doing): Promise<PartFacts> {
+async function factsOf(own: Pick<PartFacts, 'name' | 'kind' | 'where'>, place: ServicePlace, at: Spots, doing: Doing): Promise<PartFacts> {
   const blank = { ...own, tools: [], sizeBytes: 0, counts: {} }
   try {
     const found = await lookInside(place, at.live, doing)
@@ -87,7 +87,7 @@ async function factsOf(own: Pick<PartFacts, 'name' | 'kind' | 'where'>, place: C
   }
 }
 
-async function lookInside(place: ComposeService, path: string, doing: Doing) {
+async function lookInside(place: ServicePlace, path: string, doing: Doing) {
   const counts = { files: 0, directories: 0, links: 0 }
   const found = { is: '', tar: null as string | null, counts, sizeBytes: 0, newest: 0 }
   let line = 0
@@ -107,7 +107,7 @@ async function lookInside(place: ComposeService, path: string, doing: Doing) {
   return found
 }
 
-async function* linesOf(place: ComposeService, path: string, doing: Doing): AsyncGenerator<string> {
+async function* linesOf(place: ServicePlace, path: string, doing: Doing): AsyncGenerator<string> {
   let rest = ''
   try {
     for await (const chunk of stdoutOf(scripted(place, LOOK, [path], false), doing)) {

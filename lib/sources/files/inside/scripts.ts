@@ -42,6 +42,9 @@ exec tar -x -p -f - -C "$root"`
 /** A tar of folders alone, over folders that are there: it sets their modes and times, which what was made in them has changed. */
 export const FINISH = `tar -x -p -f - -C "$1" && sync`
 
+/** Modes of folders, in octal, and path, each ended by a zero byte; BusyBox's tar leaves out what a folder hands on (setgid). */
+export const MODES = `cd "$1" && xargs -0 -n 2 sh -c 'chmod "$0" "./$1"' && sync`
+
 /** Times of symbolic links, as `seconds` and path, each ended by a zero byte; GNU's tar has set them already, BusyBox's does not. */
 export const DATE_LINKS = `case $(tar --version 2>&1) in *GNU*) cat >/dev/null; exit ;; esac
 cd "$1" && exec xargs -0 -n 2 sh -c 'touch -h -d "@$0" "./$1"'`

@@ -1,29 +1,28 @@
-import { quote } from '../../../exec/command.ts'
-import { type ComposeService, cannotBeEntered, inService, looksAt } from '../../../exec/place.ts'
-import { type Command, CommandFailed, run } from '../../../exec/process.ts'
+import { cannotBeEntered, inService, looksAt, type ServicePlace } from '../../../exec/place.ts'
+import { type Command, CommandFailed, prints, run } from '../../../exec/process.ts'
 import { Trouble } from '../../../plan/outcome.ts'
 import type { Doing } from '../../../plan/plan.ts'
 import { MET } from './scripts.ts'
 
 /** A script of ours with its paths, as it runs in the service; what a person would type for it is shown instead. */
-export function scripted(place: ComposeService, script: string, paths: readonly string[], input: boolean): Command {
+export function scripted(place: ServicePlace, script: string, paths: readonly string[], input: boolean): Command {
   return inService(place, { file: 'sh', argv: ['-c', script, 'sh', ...paths] }, { input })
 }
 
 /** A command as a person would type it, inside the service. */
-export function typed(place: ComposeService, ...line: readonly string[]): string {
-  return `docker compose exec -T ${quote(place.service)} ${line.map(quote).join(' ')}`
+export function typed(place: ServicePlace, file: string, ...argv: readonly string[]): string {
+  return prints(inService(place, { file, argv }, { input: false }))
 }
 
 /** What a script printed; throws what `insideTrouble` makes of a failure. */
-export async function told(place: ComposeService, script: string, paths: readonly string[], doing: Doing): Promise<string> {
+export async function told(place: ServicePlace, script: string, paths: readonly string[], doing: Doing): Promise<string> {
   const { code, signal, stdout, stderr } = await run(scripted(place, script, paths, false), doing)
   if (code === 0) return stdout
   throw insideTrouble(new CommandFailed(`it ${code === null ? `was ended by ${signal}` : `exited ${code}`}: ${stderr}`, code, signal, stderr), place)
 }
 
 /** The failure of a script as a foreseen one: Trouble(8) where nobody could look, Trouble(3) for a mount point, Trouble(4) or (5) for the rest; other errors stay themselves. */
-export function insideTrouble(error: unknown, place: ComposeService): unknown {
+export function insideTrouble(error: unknown, place: ServicePlace): unknown {
   if (!(error instanceof CommandFailed)) return error
   const { service } = place
   const said = error.stderr.trim().split('\n')[0] ?? ''
