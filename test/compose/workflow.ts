@@ -32,7 +32,8 @@ export const workflowFiles = (stack: string): string[] => filesOf(stack).filter(
 export const workflowOf = (stack: string, path: string): Workflow => yamlOf(stack, path) as Workflow
 
 /** One runbook with its flags; a flag may hang on a variable, and nothing else is a command. */
-const RUNBOOK = /^npx zx runbooks\/(deploy|rollback|health-check|backup)\.ts( --[a-z-]+| --confirm="\$RUNBOOKS_STACK\/\$RUNBOOKS_ENVIRONMENT"| \$\{[A-Z_]+:\+--[a-z-]+(="\$[A-Z_]+")?\})*$/
+const RUNBOOK =
+  /^npx zx runbooks\/(deploy|rollback|health-check|backup)\.ts( --[a-z-]+| --confirm="\$RUNBOOKS_STACK\/\$RUNBOOKS_ENVIRONMENT"| \$\{[A-Z_]+:\+--[a-z-]+(="\$[A-Z_]+")?\})*$/
 
 const stepsOf = ({ jobs }: Workflow): Step[] => Object.values(jobs).flatMap(({ steps = [] }) => steps)
 
