@@ -56,6 +56,7 @@ export default defineStack({
     smoke: [http('/health', { status: 200, within: '2s' }), http('/ready', { status: 200, within: '2s' })],
     bake: '1min',
     budget: '5min',
+    versions: '^v\\d+\\.\\d+\\.\\d+$',
   },
   // The tools run in the pods of the databases and stream out; addresses are as seen from there.
   data: {

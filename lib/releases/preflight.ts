@@ -33,11 +33,20 @@ export function askedRight(
   const strange = named.find(name => !site.services.has(name))
   const malformed = asked.set.find(pair => !/^[^=]+=.+$/.test(pair))
   const twice = named.find((name, i) => asked.set.some(pair => pair.startsWith(`${name}=`)) && named.indexOf(name) < i)
+  const odd = [asked.version, ...asked.set.map(pair => pair.slice(pair.indexOf('=') + 1))].find(
+    version => version !== undefined && site.deploy.versions !== undefined && !new RegExp(site.deploy.versions).test(version),
+  )
   const idle = asked.service.length > 0 && asked.version === undefined && asked.set.length === 0
   return [
     { title: 'services are known', holds: strange === undefined, because: `There is no service "${strange}"; there are ${known}`, exit: 2 },
     { title: 'versions are said', holds: malformed === undefined, because: `--set=${malformed} is written --set <service>=<version>`, exit: 2 },
     { title: 'each is said once', holds: twice === undefined, because: `${twice} gets two versions`, exit: 2 },
+    {
+      title: 'versions look right',
+      holds: odd === undefined,
+      because: `"${odd}" is no version of this stack: one matches ${site.deploy.versions}`,
+      exit: 2,
+    },
     { title: 'there is a version', holds: !idle, because: '--service chooses services, but no --version says which', exit: 2 },
   ]
 }

@@ -45,6 +45,8 @@ export type Deploy = {
   readonly probe: { readonly path: string; readonly perSecond: number }
   /** Verified releases that are kept, with their images and files. */
   readonly keep: number
+  /** What every version must look like, as a regular expression. */
+  readonly versions?: string
 }
 
 /** A time in which nothing is deployed: a span of the stack's time zone, or as long as a setting says so. */

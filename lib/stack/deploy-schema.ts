@@ -9,6 +9,14 @@ const duration = (z: Z) => z.string().refine(text => parseDuration(text) !== und
 const argv = (z: Z) => z.array(z.string().min(1)).min(1)
 const path = (z: Z) => z.string().startsWith('/', 'a path begins with /')
 
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
 /** Services that releases are made of; a split service must be reachable, and may not be one that never runs twice. */
 export function servicesSchema(z: Z): ZodType {
   const service = z
@@ -55,6 +63,7 @@ export function deploySchema(z: Z): ZodType {
       .refine(text => parseSize(text) !== undefined, 'a size is written 200MB or 1.5GB')
       .optional(),
     probe: z.strictObject({ path: path(z), perSecond: z.int().min(1).max(1000).optional() }).optional(),
+    versions: z.string().refine(isPattern, 'a regular expression').optional(),
     keep: z.int().min(2, 'at least 2: the one that runs, and the one to go back to').optional(),
   })
 }

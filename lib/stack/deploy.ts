@@ -33,6 +33,7 @@ export function deployOf({ deploy = {}, services = {} }: StackDescription, envir
     ...(deploy.imageSize ? { imageBytes: parseSize(deploy.imageSize) ?? 0 } : {}),
     probe: { path: deploy.probe?.path ?? split?.health ?? '/', perSecond: deploy.probe?.perSecond ?? PROBES_PER_SECOND },
     keep: deploy.keep ?? KEEP,
+    ...(deploy.versions ? { versions: deploy.versions } : {}),
   }
 }
 

@@ -225,6 +225,8 @@ export type DeployDescription = {
   imageSize?: string
   /** What the flight recorder asks the front door for; the first split service's health, 60 times a second, unless said. */
   probe?: { path: string; perSecond?: number }
+  /** What every version must look like, as a regular expression: `^v\\d+\\.\\d+\\.\\d+$`. */
+  versions?: string
   /** Verified releases that are kept; 5 unless said. */
   keep?: number
 }
@@ -250,7 +252,6 @@ export type Environment = {
   readonly metrics?: string
   /** Instead of the stack's checks. */
   readonly checks?: readonly CheckDescription[]
-  /** Instead of what the stack's setup says. */
   readonly setup?: SetupDescription
   /** Instead of the stack's schedules. */
   readonly schedules?: readonly Schedule[]

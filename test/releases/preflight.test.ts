@@ -37,6 +37,15 @@ test.each([
   expect(found[0]?.because ?? '').toMatch(because)
 })
 
+test.each([
+  [{ version: 'v1.2.3' }, 0],
+  [{ version: '1.2.3' }, 1],
+  [{ set: ['web=latest', 'api=v1.2.3'] }, 1],
+])('where versions have a form, %j breaks it %i times', (given, times) => {
+  const strict = { ...site(), deploy: { ...site().deploy, versions: '^v\\d+\\.\\d+\\.\\d+$' } }
+  expect(broken(askedRight(strict, { version: undefined, set: [], service: [], ...given }))).toHaveLength(times)
+})
+
 describe('what is asked for', () => {
   const asked = (more: { version?: string; set?: string[]; service?: string[] }) =>
     broken(askedRight(site(), { version: undefined, set: [], service: [], ...more }))
