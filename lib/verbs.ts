@@ -26,7 +26,7 @@ import {
   stands as setupStands,
   unmade as setupUnmade,
 } from './releases/verbs/setup.ts'
-import { fetched, healthy, removed, returned, staged, started, stopped, unstaged, workers } from './releases/verbs/slots.ts'
+import { fetched, healthy, removed, replaced, returned, staged, started, stopped, unstaged, workers } from './releases/verbs/slots.ts'
 import { drained, traffic } from './releases/verbs/traffic.ts'
 
 /** Every verb by the name that plans and journals use. A name never changes its meaning, because old journals are read back by it. */
@@ -67,6 +67,7 @@ export const VERBS = {
   'release.migrate.for-good': migratedForGood,
   'release.reached': reached,
   'release.record': releaseRecorded,
+  'release.replace': replaced,
   'release.return': returned,
   'release.smoke': smoked,
   'release.sound': sound,

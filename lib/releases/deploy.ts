@@ -15,6 +15,7 @@ import {
   moveTraffic,
   reachedRelease,
   recordRelease,
+  replaceRelease,
   smokeTested,
   soundRelease,
   stageFiles,
@@ -131,7 +132,7 @@ function inPlace(what: NewRelease): Node[] {
       step('Know the front door as it is', baseline(probeOf(site)), { budgetMs: REACH_MS }),
       step(
         back ? `Replace ${versionsOf(back.services)} by ${next}` : `Start ${next}, the first release`,
-        startRelease({ bundle, without: [], back }),
+        replaceRelease({ bundle, without: [], back }),
         {
           budgetMs: START_MS,
         },

@@ -24,6 +24,8 @@ const said = (verb: string, of: string, args: unknown): Change => ({ verb, of, a
 export const fetchImages = (bundle: Bundle) => said('release.fetch', bundle.release, { bundle })
 export const stageFiles = (bundle: Bundle) => said('release.stage', bundle.release, { bundle })
 export const startRelease = (args: StartArgs) => said('release.start', args.bundle.slot, args)
+/** The same, where it takes the place of what serves. */
+export const replaceRelease = (args: StartArgs) => said('release.replace', args.bundle.slot, args)
 export const healthyRelease = (args: HealthyArgs) =>
   said('release.healthy', args.without.length === 0 ? args.bundle.slot : `${args.bundle.slot} but ${args.without.join(', ')}`, args)
 export const reachedRelease = (bundle: Bundle) => said('release.reached', bundle.slot, { bundle })

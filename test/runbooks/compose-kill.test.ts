@@ -36,7 +36,7 @@ describeWith(['docker', 'nginx-image'], 'a kill on Docker Compose', () => {
   test.each(['deploy', 'rollback'] as const)(
     'a %s that is killed at any kind of step is settled to one release that serves everybody',
     {
-      timeout: 900_000,
+      timeout: 1_800_000,
     },
     async runbook => {
       const scene = await sceneIn(watched(shop), runbook)

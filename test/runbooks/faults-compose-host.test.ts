@@ -5,7 +5,7 @@ import { pointThatSays } from '../releases/points.ts'
 import { deployed, must, said } from '../releases/runs.ts'
 import { describeWith } from '../testbed/index.ts'
 import { faultTable } from './faults.ts'
-import { endWorlds, invoke, type Ran } from './kit.ts'
+import { endWorlds, type Ran } from './kit.ts'
 import { until } from './waiting.ts'
 
 // Each starts many processes and containers, and other test files run beside it.
@@ -76,22 +76,12 @@ describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when the hos
     row('a host that has lost its containers', 'health-check', sick, 'nothing serves', shop)
     const [last] = await recordsAt(shop)
     const back = await must(0, shop, 'rollback', [`--to=${last?.release}`, '--yes'])
-    row('a host that has lost its containers', 'rollback --to=‹the last release›', back, '1.2.0 serves, as before', shop)
+    row('a host that has lost its containers, with the last release', 'rollback --to=‹release›', back, '1.2.0 serves, as before', shop)
     await sound('1.2.0')
     rebooted()
     const next = await must(0, shop, 'deploy', ['--version=1.1.0', '--yes'])
-    row('a host that has lost its containers', 'deploy --version=1.1.0', next, '1.1.0 serves', shop)
+    row('a host that has lost its containers, with another version', 'deploy --version=1.1.0', next, '1.1.0 serves', shop)
     await sound('1.1.0')
-  })
-
-  test.each(['--resume', '--revert'])('a host that is rebooted while a release is on its way, with the operator’s machine: %s', async how => {
-    const died = await invoke(shop, 'deploy', ['--version=1.2.0', '--yes'], { die: pointThatSays('intent traffic/front door') })
-    expect(died.signal).toBe('SIGKILL')
-    rebooted()
-    const settled = await invoke(shop, 'deploy', [how, '--yes'])
-    console.log(settled.stdout, settled.stderr)
-    row(`a host and a machine that are lost in the middle (${how})`, `deploy ${how}`, settled, `${await servedAt(shop)} serves`, shop)
-    console.log(await composeFaults(shop))
   })
 
   test('every fault of the table was tested', () => {

@@ -8,7 +8,8 @@ const FILE = join(ROOT, 'docs/faults.md')
 const HEAD = `# What happens when something goes wrong
 
 Each row was made by a test that breaks a real runbook in this way and looks at its exit code, its last line, its journal and the world
-(\`test/runbooks/faults*.test.ts\`, which fail when a row is not what happens; \`UPDATE_FAULTS=1 npm test -- test/runbooks/faults\` writes it anew).
+(\`test/runbooks/faults*.test.ts\` and \`test/stacks/check-in-releases.test.ts\`, which fail when a row is not what happens;
+\`UPDATE_FAULTS=1 npm test -- test/runbooks/faults test/stacks/check-in-releases\` writes it anew).
 Names, times and sizes that differ from run to run are written ‹so›. The meaning of the exit codes is in the help of every runbook.
 `
 

@@ -22,19 +22,23 @@ shift 3; n=$((n-1))
 done
 mv -- "$env.new" "$env"; }`
 
-/** Arguments of PIN for a bundle. */
+/** Arguments of PINNED for a bundle. */
 function pinArgs(site: Site, bundle: Bundle): string[] {
   const images = Object.entries(bundle.services).flatMap(([name, { image, version, digest }]) => [
     variableOf(name),
     digest === null ? `${image}:${version}` : `${image}@${digest}`,
     digest ?? `${image}:${version}`,
   ])
-  return [pathsOf(site).release(bundle.release), String(images.length / 3), ...images]
+  return [bundle.slot, pathsOf(site).release(bundle.release), String(images.length / 3), ...images]
 }
 
-/** Pins, takes the arguments of PIN away, and then runs docker with the rest. */
+/**
+ * Pins, takes its arguments away, and then runs docker with the rest. The first one is the slot: a release may come back into another than the one
+ * that its files were written for, and images.env is read last.
+ */
 const PINNED = `${PIN}
-pin "$@" || exit 3
+slot=$1; shift
+pin "$@" && echo "SLOT='$slot'" >>"$1/images.env" || exit 3
 shift $(($2*3+2))`
 
 /**

@@ -66,7 +66,7 @@ function allFiles(site: Site, bundle: Bundle, { environment, ...files }: Files):
     ...Object.fromEntries(services.map(([name, { version }]) => [`${variableOf(name)}_VERSION`, version])),
     ...variables(site, true),
   }
-  const labels = { 'runbooks.release': bundle.release, 'runbooks.slot': bundle.slot }
+  const labels = { 'runbooks.release': bundle.release, 'runbooks.slot': `\${SLOT}` }
   const pinned = services.map(([name, { version, digest }]) => {
     const own = { ...labels, 'runbooks.version': version, ...(digest === null ? {} : { 'runbooks.digest': digest }) }
     return [name, { image: `\${RUNBOOKS_IMAGE_${variableOf(name)}:?}`, pull_policy: 'never', labels: own }] as const

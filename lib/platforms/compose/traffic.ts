@@ -40,7 +40,10 @@ if [ -e "$2.before" ]; then mv -- "$2.before" "$2"; else rm -f -- "$2"; fi
 echo "$said" | grep -v -e 'test failed' -e '\\[warn\\]' >&2
 exit 5`
 
-/** A container that has run for so long is known to nginx, and how long it may take until a younger one is, in milliseconds. */
+/** A container that has run for so long is taken to be known to nginx, in milliseconds: on a slow host a release may be a minute old before it is reached. */
+const OLD_MS = 120_000
+
+/** How long it may take until nginx knows a younger one, in milliseconds. */
 const KNOWN_MS = 15_000
 
 /** How long nginx is left to find out by itself, in milliseconds: its resolver asks again after a second. */
@@ -65,7 +68,7 @@ async function resolved(site: Site, slots: readonly string[], doing: Doing): Pro
   const paths = new Map(site.setting.services.filter(({ traffic }) => traffic === 'split').map(one => [one.name, one.door ?? one.health ?? '/']))
   const young = slots.flatMap(slot =>
     containers
-      .filter(one => one.project === projectOf(site, slot) && one.status === 'running' && Date.parse(now) - one.startedMs < KNOWN_MS)
+      .filter(one => one.project === projectOf(site, slot) && one.status === 'running' && Date.parse(now) - one.startedMs < OLD_MS)
       .flatMap(({ service, addresses }) => {
         const path = paths.get(service)
         return path === undefined ? [] : [{ slot, path, addresses: new Set(addresses.map(hexAddress)) }]

@@ -62,6 +62,9 @@ export const started: Verb<StartArgs, S, ReleaseSite> = {
   },
 }
 
+/** Replace what serves: users get the new version instance by instance, so a protected environment wants its name typed. */
+export const replaced: Verb<StartArgs, S, ReleaseSite> = { ...started, effect: 'destroy' }
+
 /** Put the former release back in place and wait until it serves. */
 export const returned: Verb<StartArgs, Json, ReleaseSite> = {
   effect: 'write',

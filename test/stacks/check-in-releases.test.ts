@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { door, through } from '../k8s/stand.ts'
+import { type Line, linesIn, lineThatSays } from '../releases/points.ts'
+import { underLoad } from '../releases/runs.ts'
+import { faultTable } from '../runbooks/faults.ts'
+import type { Ran } from '../runbooks/kit.ts'
+import { until } from '../runbooks/waiting.ts'
+import { describeWith } from '../testbed/index.ts'
+import { type KubernetesStack, kubernetesStack, stoppedAt } from './releases/kubernetes.ts'
+import { came, ends, said } from './releases/said.ts'
+
+// Pods start and end, and other test files run beside it.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+
+const VERSIONS = ['1.4.0', '1.4.1', '1.4.2', '1.4.3-crash'] as const
+
+describeWith(
+  ['kubernetes', 'mongodb', 'mongodb-tools', 'redis'],
+  'check-in on a cluster, deployed by the account of CI (stand-ins; FerretDB for MongoDB)',
+  () => {
+    if (door() === undefined) return void test.skip('releases of check-in (skipped, needs TESTBED_CLUSTER_DOOR)', () => {})
+    const { row, known, made } = faultTable('Releases on Kubernetes')
+    let stack: KubernetesStack
+    let lines: readonly Line[]
+
+    beforeAll(async () => {
+      stack = await kubernetesStack({
+        stack: 'check-in',
+        environment: 'staging',
+        versions: VERSIONS,
+        layers: ['setup'],
+        routes: [
+          { path: '/api', service: 'backend', port: 3001 },
+          { path: '/', service: 'frontend', port: 3000 },
+        ],
+        // Fewer requests than elsewhere: on a machine that does other things besides, the recorder itself would make answers slow.
+        replace: { "bake: '1min'": "bake: '3s', probe: { path: '/api/v1/health', perSecond: 20 }" },
+        // No backup is taken before a deploy to staging, so nobody goes to these places.
+        settings: {
+          EVENT_DAY_FREEZE: 'false',
+          MONGODB_URI: example => example,
+          S3_BUCKET: 'nowhere',
+          AWS_REGION: 'nowhere',
+          AWS_ACCESS_KEY_ID: 'nobody',
+          AWS_SECRET_ACCESS_KEY: 'a key of no bucket',
+          SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+        },
+      })
+    })
+    afterAll(() => stack?.end())
+
+    const run = (exit: number, last: RegExp, runbook: string, ...flags: string[]) => ends(stack.site, exit, last, runbook, ...flags)
+    const versionAt = async (path: string) => JSON.parse((await through(stack.door.headers.host ?? '', path)).text).version
+    const served = async () => [await versionAt('/api/v1/health'), await versionAt('/')]
+    const DEPLOY = (version: string) => [`--version=${version}`, '--yes']
+    const fault = (name: string, command: string, ran: Ran, stood: string) => row(name, command, ran, stood, stack.site.world)
+
+    test('the first deploy brings the databases, and both services to serve', async () => {
+      await run(0, /^DEPLOYED check-in\/staging: 1\.4\.0 serves 100 %; [\d,]+ requests, .*\(exit 0\)$/, 'deploy', ...DEPLOY('1.4.0'))
+      expect(await served()).toEqual(['1.4.0', '1.4.0'])
+      expect(stack.kubectl('get', 'statefulset/mongodb', 'deployment/redis', '-o', 'name').split('\n')).toHaveLength(3)
+    })
+
+    test('a new version of both comes under load without a failed request', async () => {
+      const { done, sent, failures } = await underLoad({ ...stack.door, path: '/api/v1/health', pauseMs: 50 }, async () => {
+        const ran: Ran[] = []
+        lines = await linesIn(stack.site.world, async how => {
+          ran.push(await stack.site.play(how, 'deploy', '--set', 'backend=1.4.1', '--set', 'frontend=1.4.1', '--yes'))
+          return ran[0]!
+        })
+        return ran[0]!
+      })
+      came(done, 0, /^DEPLOYED check-in\/staging: 1\.4\.1 serves 100 %; [\d,]+ requests, 0 failed, .*; 1\.4\.0 is ready to come back.*\(exit 0\)$/)
+      expect([failures, sent > 200]).toEqual([[], true])
+      expect(await served()).toEqual(['1.4.1', '1.4.1'])
+    })
+
+    test('a backend that crashes is taken back, and the cause comes first', async () => {
+      const ran = await run(4, /check-in\/staging: .*\(exit 4\)$/, 'deploy', '--set', 'backend=1.4.3-crash', '--yes')
+      expect(said(ran)).toMatch(/Why backend: .*crashed 2 times.*cannot reach the database: connection refused/)
+      expect(await served()).toEqual(['1.4.1', '1.4.1'])
+      fault('a version that crashes', 'deploy --set backend=1.4.3-crash', ran, 'the version before serves; no requests failed')
+    })
+
+    test('an image that nobody has is refused before anything changes', async () => {
+      const ran = await run(3, /^REFUSED check-in\/staging: .*\(exit 3\)$/, 'deploy', '--set', 'backend=1.9.9', '--yes')
+      expect(said(ran)).toContain('testbed.local/check-in/backend:1.9.9 is')
+      fault('an image that no node can fetch', 'deploy --set backend=1.9.9', ran, 'nothing changed')
+    })
+
+    test('on the day of an event nothing is deployed, unless DEPLOY is typed', async () => {
+      const frozen = { env: { EVENT_DAY_FREEZE: 'true' } }
+      const ran = came(await stack.site.play(frozen, 'deploy', ...DEPLOY('1.4.2')), 3, /^REFUSED check-in\/staging: .*\(exit 3\)$/)
+      expect(said(ran)).toContain('check-in/staging is frozen: event day (EVENT_DAY_FREEZE is set)')
+      fault('a freeze', 'deploy --version=1.4.2', ran, 'nothing changed')
+      const typed = await stack.site.play(frozen, 'deploy', ...DEPLOY('1.4.2'), '--override-freeze=DEPLOY')
+      came(typed, 0, /^DEPLOYED check-in\/staging: 1\.4\.2 serves 100 %; [\d,]+ requests, 0 failed/)
+    })
+
+    test('a rollback takes both services to the release before', async () => {
+      await run(0, /^ROLLED BACK check-in\/staging: 1\.4\.1 serves 100 %; [\d,]+ requests, 0 failed.*\(exit 0\)$/, 'rollback', '--yes')
+      expect(await served()).toEqual(['1.4.1', '1.4.1'])
+    })
+
+    test('a second operator hears who is at work; when the first one is lost, another machine finishes it', async () => {
+      const first = await stoppedAt(stack.site, lineThatSays(lines, 'intent release.replace/live'), 'deploy', ...DEPLOY('1.4.2'))
+      const elsewhere = { env: { RUNBOOKS_HOME: join(stack.site.world.folder, 'another laptop') } }
+      const busy = came(await stack.site.play(elsewhere, 'deploy', ...DEPLOY('1.4.0')), 6, /^BUSY check-in\/staging: .*\(exit 6\)$/)
+      fault('two operators at once', 'deploy --version=1.4.0', busy, 'the first goes on')
+      expect((await first.kill()).signal).toBe('SIGKILL')
+      const asked = came(await stack.site.play(elsewhere, 'deploy', ...DEPLOY('1.4.0')), 5, /check-in\/staging: .*\(exit 5\)$/)
+      expect(said(asked)).toMatch(/Unfinished: deploy .*Survivors: none/)
+      fault(
+        'SIGKILL once the start is announced, then another operator',
+        'deploy --version=1.4.0',
+        asked,
+        'the version before serves; nothing changed',
+      )
+      const resumed = came(await stack.site.play(elsewhere, 'deploy', '--resume', '--yes'), 0, /^DEPLOYED check-in\/staging: 1\.4\.2 serves 100 %/)
+      fault('SIGKILL once the start is announced, settled from another machine', 'deploy --resume', resumed, 'the new version serves')
+      expect(await served()).toEqual(['1.4.2', '1.4.2'])
+    })
+
+    test('the releases are listed, and health is well until a pod cannot start', async () => {
+      const listed = await run(0, /^DONE check-in\/staging: 5 verified releases; 1\.4\.2 serves.*\(exit 0\)$/, 'releases')
+      expect(listed.stdout).toContain('rollback goes')
+      const only = ['backend', 'frontend', 'front door', 'release'].map(name => `--only=${name}`)
+      await run(0, /^DONE check-in\/staging: 4 of 4 healthy.*\(exit 0\)$/, 'health-check', ...only)
+      stack.kubectl('set', 'image', 'deployment/backend', 'backend=testbed.local/check-in/backend:1.9.9')
+      const look = () =>
+        stack.kubectl('get', 'pods', '-l', 'app=backend', '-o', 'jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}')
+      await until(() => (/ErrImagePull|ImagePullBackOff/.test(look()) ? true : undefined), 60_000)
+      const bad = await run(7, /^UNHEALTHY check-in\/staging: .*\(exit 7\)$/, 'health-check', ...only)
+      expect(said(bad)).toMatch(/backend: .*testbed\.local\/check-in\/backend:1\.9\.9/)
+      fault('somebody sets an image that is not there by hand', 'health-check', bad, 'nothing changed; the old pods serve')
+      expect(await versionAt('/api/v1/health')).toBe('1.4.2')
+    })
+
+    test('every row of the table was made', () => {
+      if (!process.env.UPDATE_FAULTS) expect(made()).toEqual(known())
+    })
+  },
+)
