@@ -73,12 +73,13 @@ export async function archive(images: readonly Image[], out: string): Promise<vo
   }
 }
 
-/** A layer of this machine's programs, made once for these versions of them and kept; BusyBox gives the shell. */
+/** A layer of this machine's programs, made once for these versions of them at these places and kept; BusyBox gives the shell. */
 function programsLayer(name: string, programs: readonly string[]): string {
   const busybox = find('busybox')
   if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static')
   const versions = createHash('sha256')
-  for (const program of programs) versions.update(readFileSync(find(program) ?? program))
+  // They stand in the image where they stand here: another clone has its own Node.
+  for (const program of programs) versions.update(find(program) ?? program).update(readFileSync(find(program) ?? program))
   const kept = join(cache(), `layer-${name}-${versions.update(BUSYBOX.join()).digest('hex').slice(0, 12)}.tar`)
   if (existsSync(kept)) return kept
   const made = programsRoot([busybox, ...programs], Object.fromEntries(BUSYBOX.map(each => [each, busybox])))
