@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['test/testbed/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Two cores, and each file may start processes of its own.
-    maxWorkers: 2,
+    // Files wait for servers more than they compute; on two cores a fourth would make timings unsteady.
+    maxWorkers: 3,
   },
 })

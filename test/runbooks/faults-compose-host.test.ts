@@ -76,11 +76,17 @@ describeWith(['docker', 'nginx-image'], 'releases on Docker Compose when the hos
     row('a host that has lost its containers', 'health-check', sick, 'nothing serves', shop)
     const [last] = await recordsAt(shop)
     const back = await must(0, shop, 'rollback', [`--to=${last?.release}`, '--yes'])
-    row('a host that has lost its containers, with the last release', 'rollback --to=‹release›', back, '1.2.0 serves, as before', shop)
+    row(
+      'a host that has lost its containers, with the last release',
+      'rollback --to=‹release›',
+      withoutFailures(back),
+      '1.2.0 serves, as before',
+      shop,
+    )
     await sound('1.2.0')
     rebooted()
     const next = await must(0, shop, 'deploy', ['--version=1.1.0', '--yes'])
-    row('a host that has lost its containers, with another version', 'deploy --version=1.1.0', next, '1.1.0 serves', shop)
+    row('a host that has lost its containers, with another version', 'deploy --version=1.1.0', withoutFailures(next), '1.1.0 serves', shop)
     await sound('1.1.0')
   })
 
