@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clearStage, runsOf, strangers } from '../../demo/stage.ts'
 import { ROOT } from '../../lib/stack/home.ts'
+import { freePort } from '../testbed/ports.ts'
 
+/** A person may have the demo open at its own port. */
+const port = await freePort()
 const folder = mkdtempSync(join(tmpdir(), 'runbooks-demo-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -15,9 +18,10 @@ const env = (home: string) => ({
   HOME: folder,
   RUNBOOKS_HOME: home,
   RUNBOOKS_DRY_RUN: 'true',
+  DEMO_PORT: String(port),
 })
 
-const demo = (home: string) => spawnSync(process.execPath, ['demo/run.ts'], { cwd: ROOT, env: env(home), encoding: 'utf8', timeout: 110_000 })
+const demo = (home: string) => spawnSync(process.execPath, ['demo/run.ts'], { cwd: ROOT, env: env(home), encoding: 'utf8', timeout: 280_000 })
 
 describe('the whole demo', () => {
   const home = join(folder, 'home')
@@ -28,18 +32,21 @@ describe('the whole demo', () => {
     writeFileSync(join(other, 'journal.jsonl'), '')
     mkdirSync(join(home, 'runs/20260101T000000Z-backup-demo-local-r000000'))
     ran = demo(home)
-  })
+  }, 300_000)
 
   test('ends well, and names the folder in which everything is', () => {
-    expect(ran.stderr).not.toMatch(/Error|WARN/)
+    // The version that crashes says why it does; of the demo itself there is nothing.
+    expect(ran.stderr.replaceAll(/.*PAYMENT_API_URL.*/g, '')).not.toMatch(/Error|WARN/)
     expect(ran.status).toBe(0)
     expect(ran.stdout).toContain(`Data, backups, journals and reports: ${home}\n`)
   })
 
-  test('goes through every runbook of the data side, and each comes to its word', () => {
+  test('goes through the runbooks of data and releases, and each comes to its word', () => {
     const lines = ran.stdout.split('\n')
     const words = lines.flatMap(line => /^([A-Z ]+) demo\/local: .*\(exit (\d+)\)$/.exec(line)?.slice(1, 3).join(' ') ?? [])
-    expect(words).toEqual(['DONE 0', 'DONE 0', 'VERIFIED 0', 'CERTIFIED 0', 'DONE 0', 'RESTORED 0', 'TAKEN BACK 0'])
+    const data = ['DONE 0', 'DONE 0', 'VERIFIED 0', 'CERTIFIED 0', 'DONE 0', 'RESTORED 0', 'TAKEN BACK 0']
+    const releases = ['DEPLOYED 0', 'NOT DONE 4', 'ROLLED BACK 0', 'DONE 0', 'DONE 0']
+    expect(words).toEqual(['DEPLOYED 0', ...data, ...releases])
     expect(lines.filter(line => line.startsWith('database  equal'))).toHaveLength(2)
   })
 
