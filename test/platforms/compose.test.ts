@@ -1,7 +1,11 @@
+import { vi } from 'vitest'
 import { describeWith } from '../testbed/index.ts'
 import { registry } from '../testbed/registry.ts'
 import { changed, composeWorld } from './compose/world.ts'
 import { conforms, type World } from './conformance.ts'
+
+// Thousands of requests, and connections that last, beside other tests.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const VERSIONS = {
   good: ['1.0.0', '1.1.0'],
