@@ -10,7 +10,7 @@ import { kubectlFile, lookForCluster } from '../test/testbed/kubernetes.ts'
 import { crowd } from './crowd.ts'
 import { kubectlAlone, type Rival } from './kubernetes-rival.ts'
 import { measure, median } from './measure.ts'
-import type { Row } from './rows.ts'
+import { alarmsRow, type Row } from './rows.ts'
 
 const TRIES = Number(process.env.BENCH_TRIES ?? 20)
 /** Times that something is measured which takes long and differs little. */
@@ -139,15 +139,7 @@ const falseAlarms: Part = async (world, platform) => {
     if ((await ready(platform, bundle, since)).is === 'doomed') alarms += 1
     await settled(world, platform, '1.0.0')
   }
-  return {
-    name: 'kubernetes: slow but good rollouts called doomed',
-    ours: String(alarms),
-    rival: '',
-    result: `${alarms} of ${TRIES}`,
-    required: '0',
-    ok: alarms === 0,
-    figures: { alarms },
-  }
+  return alarmsRow('kubernetes: slow but good rollouts called doomed', alarms, TRIES)
 }
 
 const deployCost: Part = async (world, platform, other) => {

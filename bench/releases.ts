@@ -6,7 +6,7 @@ import { doing, perform, until } from '../test/platforms/conformance/kit.ts'
 import { crowd, type Seen } from './crowd.ts'
 import { median } from './measure.ts'
 import { type Rival, rival } from './rivals.ts'
-import type { Row } from './rows.ts'
+import { alarmsRow, type Row } from './rows.ts'
 
 /** Requests under which weights are changed, and under which whole deploys are made. */
 const CHANGED_UNDER = Number(process.env.BENCH_CHANGES ?? 200_000)
@@ -126,15 +126,7 @@ async function falseAlarms(world: ComposeWorld, platform: Platform): Promise<Row
     if (seen.is === 'doomed') alarms += 1
     await perform(platform.remove('green'))
   }
-  return {
-    name: 'slow but good starts called doomed',
-    ours: String(alarms),
-    rival: '',
-    result: `${alarms} of ${TRIES}`,
-    required: '0',
-    ok: alarms === 0,
-    figures: { alarms },
-  }
+  return alarmsRow('slow but good starts called doomed', alarms, TRIES)
 }
 
 async function weightChanges(world: ComposeWorld, platform: Platform): Promise<Row> {

@@ -52,6 +52,11 @@ export function peakRow(name: string, all: readonly Measured[], mostMb?: number)
   return { name, ours: '', rival: '', result: `${Math.round(peak)} MB`, required, ok, figures: { peakMb: peak } }
 }
 
+/** How often something good was called doomed, of so many tries; once is too often. */
+export function alarmsRow(name: string, alarms: number, tries: number): Row {
+  return { name, ours: String(alarms), rival: '', result: `${alarms} of ${tries}`, required: '0', ok: alarms === 0, figures: { alarms } }
+}
+
 /** The rows as text in columns. */
 export function table(rows: readonly Row[]): string {
   const cells = rows.map(row => [row.name, row.ours, row.rival, row.result, row.required, row.ok === null ? '' : row.ok ? 'ok' : 'BELOW'])

@@ -1,4 +1,4 @@
-import { type Host, type SshOptions, sshHost } from '../exec/host.ts'
+import { type Host, sshAddress, sshHost } from '../exec/host.ts'
 import { type ComposeService, inService } from '../exec/place.ts'
 import type { Command } from '../exec/process.ts'
 import type { Secret } from '../plan/secrets.ts'
@@ -46,17 +46,6 @@ export async function onMachine<T>(machine: Machine, work: (on: Runs) => Promise
 
 function opened({ key, knownHosts }: Machine, address: string): Host {
   return sshHost({ ...sshAddress(address), ...(key ? { key } : {}), ...(knownHosts ? { knownHosts } : {}) })
-}
-
-/** The parts of `ssh://deploy@shop:2222`; throws RangeError for another address. */
-export function sshAddress(address: string): Pick<SshOptions, 'host' | 'user' | 'port'> {
-  const url = URL.parse(address)
-  if (url?.protocol !== 'ssh:' || url.pathname.length > 1) throw new RangeError(`a host is ssh://user@host, not ${address}`)
-  return {
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    ...(url.username ? { user: decodeURIComponent(url.username) } : {}),
-    ...(url.port ? { port: Number(url.port) } : {}),
-  }
 }
 
 /** Whether a figure is read by a command at all; here Node reads it itself. */

@@ -7,7 +7,7 @@ import { endSurvivors, survivors } from './survivors.ts'
 
 export { CellConflict, hostCell } from './host-cell.ts'
 export { sshHost } from './ssh.ts'
-export type { SshOptions } from './ssh-address.ts'
+export { type SshOptions, sshAddress } from './ssh-address.ts'
 
 /** What a command on a host needs: variables with secret values, and whether it reads stdin (a command with a preface always does). */
 export type InHost = { readonly secrets?: Readonly<Record<string, Secret>>; readonly input?: boolean }

@@ -15,6 +15,17 @@ export type SshOptions = {
   readonly knownHosts?: string
 }
 
+/** The parts of `ssh://deploy@shop:2222`; throws RangeError for another address. */
+export function sshAddress(address: string): Pick<SshOptions, 'host' | 'user' | 'port'> {
+  const url = URL.parse(address)
+  if (url?.protocol !== 'ssh:' || url.pathname.length > 1) throw new RangeError(`a host is ssh://user@host, not ${address}`)
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    ...(url.username ? { user: decodeURIComponent(url.username) } : {}),
+    ...(url.port ? { port: Number(url.port) } : {}),
+  }
+}
+
 /** `ssh://deploy@shop:2222`, for plans and recovery. */
 export function whereOf({ user, host, port }: SshOptions): string {
   return `ssh://${user === undefined ? '' : `${user}@`}${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`

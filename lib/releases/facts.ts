@@ -34,7 +34,7 @@ export async function lookAtReleases(site: ReleaseSite, doing: Doing): Promise<R
       current: undefined,
       time: new Date().toISOString(),
     }
-  const [observed, records, time] = await Promise.all([platform.standing(doing), releasesOf(platform, doing), platform.time(doing)])
+  const [observed, records, time] = await Promise.all([platform.standing(doing), releasesOf(platform), platform.time(doing)])
   const standing = { ...observed, serving: observed.serving ?? meantToServe(observed) }
   const serving = standing.serving === null ? null : (standing.slots[standing.serving] ?? null)
   return { platform: facts, standing, records, serving, current: recordOf(records, serving?.release), time }

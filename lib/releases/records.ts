@@ -1,4 +1,3 @@
-import type { Doing } from '../plan/plan.ts'
 import type { Bundle, Platform } from '../platforms/platform.ts'
 import type { Cell } from '../stores/store.ts'
 import { addTo, recordsIn } from './book.ts'
@@ -31,7 +30,7 @@ export type ReleaseRecord = {
 const cellOf = (platform: Platform): Cell => platform.cell('releases')
 
 /** The verified releases, newest first. A rollback is a record of its own, of the release that it went back to. */
-export const releasesOf = (platform: Platform, _doing: Doing): Promise<readonly ReleaseRecord[]> => recordsIn(cellOf(platform))
+export const releasesOf = (platform: Platform): Promise<readonly ReleaseRecord[]> => recordsIn(cellOf(platform))
 
 /** Adds a record once; a run that records twice changes nothing. */
 export const addRecord = (platform: Platform, record: ReleaseRecord): Promise<void> => addTo(cellOf(platform), [record])

@@ -113,7 +113,7 @@ export const servesAgain = (shop: ComposeShop, version: string): Promise<string>
   )
 
 /** The verified releases, newest first. */
-export const recordsAt = ({ platform }: ComposeShop): Promise<readonly ReleaseRecord[]> => releasesOf(platform, doing())
+export const recordsAt = ({ platform }: ComposeShop): Promise<readonly ReleaseRecord[]> => releasesOf(platform)
 
 /** Leases that are held and runs that are open. */
 async function sharedFaults(shop: ComposeShop): Promise<string[]> {

@@ -124,7 +124,7 @@ export async function served(shop: Shop): Promise<string> {
 }
 
 /** The verified releases, newest first. */
-export const recordsOf = ({ platform }: Shop): Promise<readonly ReleaseRecord[]> => releasesOf(platform, doing())
+export const recordsOf = ({ platform }: Shop): Promise<readonly ReleaseRecord[]> => releasesOf(platform)
 
 /** What is wrong with a shop in which no run is under way; empty when one release serves everybody and nothing else is left. */
 export async function shopFaults(shop: Shop): Promise<string[]> {

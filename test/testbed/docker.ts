@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { engine } from './docker-engine.ts'
 import { postgresRoot, programsRoot } from './rootfs.ts'
-import { launch, type Server } from './server.ts'
+import type { Server } from './server.ts'
 import { find } from './tools.ts'
 
 /** What a folder in a service is looked at and moved with. */
@@ -28,30 +28,7 @@ export type Docker = Server & {
  * Starts Docker; it must be root. Its containers have no network: bridges and packet filters belong to the whole machine.
  */
 export async function docker(): Promise<Docker> {
-  const file = find('dockerd')
-  if (file === undefined) throw new Error('dockerd is missing; to install it: npm run testbed -- install docker')
-  let address = ''
-  const run = (...argv: readonly string[]): string =>
-    execFileSync('docker', argv, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST: address }, stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd()
-  const server = await launch({
-    name: 'docker',
-    command(_, folder) {
-      address = `unix://${join(folder, 'docker.sock')}`
-      const places = [
-        '--data-root',
-        join(folder, 'data'),
-        '--exec-root',
-        join(folder, 'exec'),
-        '--pidfile',
-        join(folder, 'docker.pid'),
-        '--host',
-        address,
-      ]
-      return { file, argv: [...places, '--bridge=none', '--iptables=false', '--ip6tables=false', '--log-level=warn'] }
-    },
-    ready: async () => run('version'),
-    patienceMs: 20_000,
-  })
+  const { server, address, docker: run, end } = await engine('docker', 'none')
   const projects = new Map<string, string>()
   const imported = (name: string, tarball: string): string => {
     const image = `testbed/${name}`
@@ -88,6 +65,7 @@ export async function docker(): Promise<Docker> {
     },
     async stop() {
       for (const [project, compose] of projects) run('compose', '-p', project, '-f', compose, 'down', '--timeout', '1', '--volumes')
+      end()
       await server.stop()
     },
   }

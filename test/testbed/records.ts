@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +12,8 @@ export type Running = {
   /** The process it ends with; null when it was started to stay (`up --detach`). */
   readonly owner: Identity | null
   readonly folder: string
+  /** A command that ends what a signal to its process cannot reach: containers, mounts. */
+  readonly ending?: readonly string[]
   /** Environment lines that point a stack at it. */
   readonly environment: readonly string[]
 }
@@ -69,6 +72,12 @@ export async function hasEnded(server: Identity, waitMs: number): Promise<boolea
   return !alive(server)
 }
 
+/** Runs the command that ends what a signal cannot reach, where there is one. */
+export function endBeyond(ending: readonly string[] = []): void {
+  const [file, ...argv] = ending
+  if (file !== undefined) spawnSync(file, argv, { stdio: 'ignore' })
+}
+
 function send(server: Identity, signal: NodeJS.Signals): void {
   if (!alive(server)) return
   try {
@@ -82,13 +91,22 @@ function send(server: Identity, signal: NodeJS.Signals): void {
 /** Ends a noted server, removes its folder and its note. */
 export async function endRunning(running: Running): Promise<void> {
   if (!(await endProcess(running.server))) throw new Error(`${running.name} (process ${running.server.pid}) does not end`)
+  endBeyond(running.ending)
   rmSync(running.folder, { recursive: true, force: true, maxRetries: 3 })
   forget(running)
 }
 
-/** Ends servers whose owner died without ending them; returns their names. */
+/** Ends servers whose owner died without ending them; returns their names, and why one could not be ended: that must not keep others from their tests. */
 export async function sweep(): Promise<string[]> {
   const orphans = noted().filter(running => running.owner !== null && !alive(running.owner))
-  for (const orphan of orphans) await endRunning(orphan)
-  return orphans.map(orphan => orphan.name)
+  const said: string[] = []
+  for (const orphan of orphans) {
+    try {
+      await endRunning(orphan)
+      said.push(orphan.name)
+    } catch (error) {
+      said.push(`${orphan.name} (not wholly: ${error instanceof Error ? error.message : error})`)
+    }
+  }
+  return said
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { identity } from './identity.ts'
 import { withLock } from './lock.ts'
-import { noted, sweep } from './records.ts'
+import { forget, note, noted, sweep } from './records.ts'
 import { launch } from './server.ts'
 
 let scratch: string
@@ -109,6 +109,20 @@ test('a server whose owner was killed is ended by the next sweep, and one whose 
   await once(kept.owner, 'exit')
   await sweep()
   expect(identity(kept.server)).toBeUndefined()
+})
+
+test('a sweep ends what a signal cannot reach, and says what it could not end without keeping the others from their end', async () => {
+  const dead = { pid: 2 ** 22 + 1, started: 'ended' }
+  const folder = join(scratch, 'swept')
+  const noteOf = (pid: number, place: string, ending: readonly string[]) =>
+    note({ name: 'engine', server: { ...dead, pid }, owner: dead, folder: place, environment: [], ending })
+  // A folder under /proc cannot be removed, as one with a mount in it.
+  noteOf(dead.pid, `/proc/${process.pid}/fd`, [])
+  noteOf(dead.pid + 1, folder, ['mkdir', `${folder}-ended`])
+  const said = await sweep()
+  expect(said.toSorted()).toEqual(['engine', expect.stringMatching(/^engine \(not wholly: /)])
+  expect(existsSync(`${folder}-ended`)).toBe(true)
+  for (const left of noted()) forget(left)
 })
 
 test('one at a time holds the lock, a dead holder loses it, and a living one is waited for no longer than told', async () => {

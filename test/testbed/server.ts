@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { alive, identity } from './identity.ts'
 import { freePort, inUse } from './ports.ts'
-import { endProcess, forget, hasEnded, note, type Running } from './records.ts'
+import { endBeyond, endProcess, forget, hasEnded, note, type Running } from './records.ts'
 
 /** How one kind of server is started and recognised as ready. */
 export type Launch = {
@@ -66,10 +66,8 @@ export async function launch(how: Launch): Promise<Server> {
 
   const killNow = (): void => {
     if (life === undefined) return
-    if (how.killCommand) {
-      const [file, ...argv] = how.killCommand
-      spawnSync(file, argv, { stdio: 'ignore' })
-    } else killGroup(life.child)
+    if (how.killCommand) endBeyond(how.killCommand)
+    else killGroup(life.child)
   }
   const clean = (): void => {
     forgotten.delete(endForgotten)
@@ -153,7 +151,14 @@ function spawnQuietly(how: Launch, port: number, folder: string, logFile: string
 
 function recordOf(how: Launch, child: ChildProcess, folder: string, environment: readonly string[]): Running {
   const server = identity(child.pid!) ?? { pid: child.pid!, started: 'ended' }
-  return { name: how.name, server, owner: how.stays ? null : identity(process.pid)!, folder, environment }
+  return {
+    name: how.name,
+    server,
+    owner: how.stays ? null : identity(process.pid)!,
+    folder,
+    environment,
+    ...(how.killCommand && { ending: how.killCommand }),
+  }
 }
 
 async function answers(how: Launch, port: number, child: ChildProcess, log: () => string): Promise<void> {

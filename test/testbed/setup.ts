@@ -16,7 +16,8 @@ const say = (line: string): void => void process.stderr.write(`testbed: ${line}\
 
 /** Runs once before all tests: installs when asked, says what the tests can use, and afterwards ends servers that a dead worker left. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  await sweep()
+  const orphans = await sweep()
+  if (orphans.length > 0) say(`ended servers of runs that were cut: ${orphans.join(', ')}`)
   const found = await prepare(usual, say)
   putOnPath()
   if (found.kubernetes.ok) putOnPath(dirname(kubectlFile()!))

@@ -1,4 +1,4 @@
-import { CellConflict, type Host, here, hostCell, sshHost } from '../../exec/host.ts'
+import { CellConflict, type Host, here, hostCell, sshAddress, sshHost } from '../../exec/host.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import { type Cell, StoreError } from '../../stores/store.ts'
 import type { Platform } from '../platform.ts'
@@ -74,17 +74,16 @@ function edgeCaution(site: Site, names: readonly string[]): string {
 
 function hostOf({ host, user, key, knownHosts }: ComposeOptions): Host {
   if (host === undefined) return here()
-  const address = /^[\w.-]+$/.test(host) ? `ssh://${host}` : host
-  const url = URL.canParse(address) ? new URL(address) : undefined
-  if (url?.protocol !== 'ssh:' || url.pathname.length > 1) throw new Trouble(2, `host of a Compose platform is ssh://user@host, not ${host}`)
-  const login = user ?? decodeURIComponent(url.username)
-  return sshHost({
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    ...(login ? { user: login } : {}),
-    ...(url.port ? { port: Number(url.port) } : {}),
-    ...(key ? { key } : {}),
-    ...(knownHosts ? { knownHosts } : {}),
-  })
+  return sshHost({ ...addressOf(host), ...(user ? { user } : {}), ...(key ? { key } : {}), ...(knownHosts ? { knownHosts } : {}) })
+}
+
+/** Where a host is; its name alone will do. */
+function addressOf(host: string): ReturnType<typeof sshAddress> {
+  try {
+    return sshAddress(/^[\w.-]+$/.test(host) ? `ssh://${host}` : host)
+  } catch {
+    throw new Trouble(2, `host of a Compose platform is ssh://user@host, not ${host}`)
+  }
 }
 
 /** A cell on the host that fails as every cell does. */

@@ -35,7 +35,7 @@ export const staged: Verb<BundleArgs, Json, ReleaseSite> = {
 export const unstaged: Verb<BundleArgs, Json, ReleaseSite> = {
   effect: 'write',
   half: 'again',
-  look: async ({ bundle }, site, doing) => ({ state: plain({ files: await platformOf(site).staged(bundle.release, doing) }), is: 'settled' }),
+  look: staged.look,
   goal: () => ({ files: null }),
   does: ({ bundle }, site) => platformOf(site).unstage(bundle.release),
   undo: () => ({ none: 'it is itself an undo' }),
