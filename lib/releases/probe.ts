@@ -1,16 +1,7 @@
 import { Agent, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import type { Door } from '../platforms/platform.ts'
-
-/** One answer, or none, of the front door: when it was asked for, in milliseconds since the recorder began, and how long it took, or has taken while it is `open`. */
-export type Answer = { readonly atMs: number; readonly tookMs: number; readonly failed: string | null; readonly open?: true }
-
-/** A quarter of a second of the front door, for a chart: answers, failures, the slowest answer. */
-export type Quarter = { readonly atMs: number; readonly answers: number; readonly failed: number; readonly slowestMs: number }
-
-/** No answer within this is none: longer than any page should take. */
-const PATIENCE_MS = 10_000
-const QUARTER_MS = 250
+import { type Answer, FlightRecord, PATIENCE_MS } from './flight-record.ts'
 
 /** How many requests go over new connections, kept-alive ones, and the one connection that is held from beginning to end. */
 const WAYS = ['new', 'new', 'kept', 'kept', 'held'] as const
@@ -20,7 +11,7 @@ const WAYS = ['new', 'new', 'kept', 'kept', 'held'] as const
  * A failure is no answer, a broken connection, or a status of 500 and above; a connection that the server ends in peace is none.
  */
 export class FrontDoorProbe {
-  readonly #answers: Answer[] = []
+  #record = new FlightRecord()
   /** When the requests were made that have no answer yet. */
   readonly #open = new Set<{ readonly atMs: number }>()
   readonly #began = performance.now()
@@ -53,7 +44,7 @@ export class FrontDoorProbe {
     const made = { atMs: this.nowMs }
     this.#open.add(made)
     this.#ask(way, failed => {
-      if (this.#open.delete(made)) this.#answers.push({ ...made, tookMs: this.nowMs - made.atMs, failed })
+      if (this.#open.delete(made)) this.#record.add({ ...made, tookMs: this.nowMs - made.atMs, failed })
     })
   }
 
@@ -75,10 +66,21 @@ export class FrontDoorProbe {
     asked.end()
   }
 
-  /** Everything that was asked so far; what has no answer yet counts with the time that it waits already. */
-  seen(): readonly Answer[] {
+  /** What was answered so far, as a whole. */
+  get record(): FlightRecord {
+    return this.#record
+  }
+
+  /** What was asked of late; what has no answer yet counts with the time that it waits already. */
+  recent(): readonly Answer[] {
     const now = this.nowMs
-    return [...this.#answers, ...[...this.#open].map(({ atMs }) => ({ atMs, tookMs: now - atMs, failed: null, open: true as const }))]
+    const open = [...this.#open].map(({ atMs }) => ({ atMs, tookMs: now - atMs, failed: null, open: true as const }))
+    return [...this.#record.recent(now), ...open]
+  }
+
+  /** Begins the record anew with the next good answer: where nothing served before, what failed until then is no failure. */
+  countFromFirstGood(): void {
+    this.#record = new FlightRecord('first good')
   }
 
   /** Milliseconds since the recorder began. */
@@ -92,66 +94,4 @@ export class FrontDoorProbe {
     this.#open.clear()
     for (const agent of Object.values(this.#agents)) agent.destroy()
   }
-}
-
-/** What was seen from a moment on: requests, failures with the last one's reason, the slowest twentieth, the longest time without a good answer. */
-export function figuresOf(answers: readonly Answer[], sinceMs = 0) {
-  const seen = answers.filter(answer => answer.atMs >= sinceMs)
-  const failed = seen.filter(answer => answer.failed !== null)
-  const times = seen.map(answer => answer.tookMs).sort((a, b) => a - b)
-  const answered = seen.filter(answer => !answer.open)
-  const good = answered.filter(answer => answer.failed === null).map(answer => answer.atMs + answer.tookMs)
-  good.sort((a, b) => a - b)
-  const gaps = good.map((at, i) => at - (good[i - 1] ?? at))
-  return {
-    requests: answered.length,
-    failed: failed.length,
-    p95Ms: Math.round(times[Math.ceil(times.length * 0.95) - 1] ?? 0),
-    longestGapMs: Math.round(Math.max(0, ...gaps.slice(-100_000))),
-    because: failed.at(-1)?.failed ?? null,
-  }
-}
-
-/** The record in quarters of a second, at most `most` of them, for a chart; neighbours are put together when there are more. */
-export function quartersOf(answers: readonly Answer[], most = 240): readonly Quarter[] {
-  const end = Math.max(0, ...answers.slice(-1000).map(answer => answer.atMs))
-  const width = QUARTER_MS * (Math.floor(end / QUARTER_MS / most) + 1)
-  const bins = new Map<number, { answers: number; failed: number; slowestMs: number }>()
-  for (const { atMs, tookMs, failed } of answers) {
-    const at = Math.floor(atMs / width) * width
-    const bin = bins.get(at) ?? { answers: 0, failed: 0, slowestMs: 0 }
-    bins.set(at, { answers: bin.answers + 1, failed: bin.failed + (failed === null ? 0 : 1), slowestMs: Math.max(bin.slowestMs, Math.round(tookMs)) })
-  }
-  return [...bins].sort(([a], [b]) => a - b).map(([atMs, bin]) => ({ atMs, ...bin }))
-}
-
-/** The front door before anything moved: the share of requests that failed, and the slowest twentieth. */
-export type Before = { readonly failedShare: number; readonly p95Ms: number }
-
-/** Answers slower than this, for one in twenty, are a breach: the limit of the stacks' own alerts. */
-const SLOW_MS = 2_000
-/** Time over which failures are judged. */
-const WINDOW_MS = 5_000
-/** Failures below this number prove nothing. */
-const FEW = 5
-/** One in twenty of fewer than these is none. */
-const MANY = 20
-
-/**
- * Why the front door is worse than it was before anything moved; null while it is not. More than 2 % of the last five seconds fail, and more than
- * twice what failed before; or one answer in twenty takes longer than 2 s and three times as long as before.
- */
-export function breachOf(answers: readonly Answer[], nowMs: number, movedMs: number, before: Before): string | null {
-  // What was asked before the traffic moved is not held against what came.
-  const sinceMs = Math.max(movedMs, nowMs - WINDOW_MS)
-  const last = figuresOf(answers, sinceMs)
-  const asked = answers.filter(({ atMs }) => atMs >= sinceMs).length
-  const share = last.requests === 0 ? 0 : last.failed / last.requests
-  if (last.failed >= FEW && share > Math.max(0.02, 2 * before.failedShare))
-    return `${last.failed} of the last ${last.requests} requests failed at the front door (${last.because})`
-  // Those without an answer count, too: a front door that takes every request and answers none is the slowest of all. A short stall of either side is not that.
-  const slowMs = last.requests >= MANY ? SLOW_MS : 2 * SLOW_MS
-  if (asked >= MANY && last.p95Ms > Math.max(slowMs, 3 * before.p95Ms))
-    return `one answer in twenty takes ${(last.p95Ms / 1000).toFixed(1)} s at the front door, before ${(before.p95Ms / 1000).toFixed(1)} s`
-  return null
 }

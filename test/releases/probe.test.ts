@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Answer, type Before, breachOf, figuresOf, quartersOf } from '../../lib/releases/probe.ts'
+import { type Before, breachOf } from '../../lib/releases/breach.ts'
+import { type Answer, FlightRecord, figuresOf } from '../../lib/releases/flight-record.ts'
 
 const good = (atMs: number, tookMs = 5): Answer => ({ atMs, tookMs, failed: null })
 const bad = (atMs: number): Answer => ({ atMs, tookMs: 5, failed: 'status 502' })
@@ -106,36 +107,73 @@ describe('the figures of the front door', () => {
       }),
     )
   })
+})
+
+/** A record of these answers, taken in as they came. */
+function recordOf(seen: readonly Answer[], counts?: 'all' | 'first good'): FlightRecord {
+  const record = new FlightRecord(counts)
+  const came = seen.filter(({ open: waits }) => !waits).sort((a, b) => a.atMs + a.tookMs - (b.atMs + b.tookMs))
+  for (const one of came) record.add(one)
+  return record
+}
+
+describe('the record of a whole flight', () => {
+  test('has the figures of all its answers', () => {
+    fc.assert(
+      fc.property(answers, seen => {
+        const { because: _, ...figures } = figuresOf(seen.filter(({ open: waits }) => !waits))
+        expect(recordOf(seen).figures()).toMatchObject(figures)
+      }),
+    )
+  })
 
   test.each([
     ['the time between two good answers', [good(0), good(20), good(320), good(340)], 300],
     ['a failure does not end the time without a good answer', [good(0), bad(100), good(300)], 300],
-    ['what is still open is no answer', [good(0), open(20, 400), good(30)], 30],
     ['nothing was seen', [], 0],
-  ])('longest gap: %s', (_, seen, gap) => expect(figuresOf(seen).longestGapMs).toBe(gap))
+  ])('longest gap: %s', (_, seen, gap) => expect(recordOf(seen).figures().longestGapMs).toBe(gap))
+
+  test('keeps what may still be judged by, and nothing older', () => {
+    fc.assert(
+      fc.property(answers, fc.nat(150_000), (seen, nowMs) => {
+        const came = seen.filter(({ open: waits }) => !waits)
+        const kept = recordOf(seen).recent(nowMs)
+        expect(kept.length).toBe(came.filter(({ atMs }) => atMs >= nowMs - 20_000).length)
+      }),
+    )
+  })
+
+  test('of a first release begins with its first good answer, and counts what fails afterwards', () => {
+    const figures = recordOf([bad(0), bad(20), good(40), bad(60), good(80)], 'first good').figures()
+    expect(figures).toMatchObject({ requests: 3, failed: 1 })
+    expect(recordOf([bad(0), bad(20)], 'first good').figures()).toMatchObject({ requests: 0, failed: 0 })
+  })
 })
 
 describe('the chart', () => {
-  test('has at most so many bars, and every answer is in one of them', () => {
+  test('has at most 240 bars without a hole, and every answer is in one of them', () => {
     fc.assert(
-      fc.property(answers, fc.integer({ min: 1, max: 240 }), (seen, most) => {
-        const quarters = quartersOf(seen, most)
-        expect(quarters.length).toBeLessThanOrEqual(most)
-        expect(quarters.reduce((sum, one) => sum + one.answers, 0)).toBe(seen.length)
-        expect(quarters.reduce((sum, one) => sum + one.failed, 0)).toBe(seen.filter(({ failed }) => failed !== null).length)
-        expect([...quarters].sort((a, b) => a.atMs - b.atMs)).toEqual(quarters)
+      fc.property(answers, seen => {
+        const came = seen.filter(({ open: waits }) => !waits)
+        const quarters = recordOf(seen).quarters()
+        expect(quarters.length).toBeLessThanOrEqual(240)
+        expect(quarters.reduce((sum, one) => sum + one.answers, 0)).toBe(came.length)
+        expect(quarters.reduce((sum, one) => sum + one.failed, 0)).toBe(came.filter(({ failed }) => failed !== null).length)
+        const widths = new Set(quarters.slice(1).map((one, i) => one.atMs - (quarters[i]?.atMs ?? 0)))
+        expect(widths.size).toBeLessThanOrEqual(1)
       }),
     )
   })
 
   test('a minute that fills every bar is no bar too many', () => {
-    expect(quartersOf([...many(60_000), good(60_000)], 240).length).toBeLessThanOrEqual(240)
+    expect(recordOf([...many(60_000), good(60_000)]).quarters().length).toBeLessThanOrEqual(240)
   })
 
   test('begins with quarters of a second', () => {
-    expect(quartersOf([good(0), good(260), bad(270), good(900, 42)])).toEqual([
+    expect(recordOf([good(0), good(260), bad(270), good(900, 42)]).quarters()).toEqual([
       { atMs: 0, answers: 1, failed: 0, slowestMs: 5 },
       { atMs: 250, answers: 2, failed: 1, slowestMs: 5 },
+      { atMs: 500, answers: 0, failed: 0, slowestMs: 0 },
       { atMs: 750, answers: 1, failed: 0, slowestMs: 42 },
     ])
   })

@@ -1,6 +1,8 @@
 import type { Doing, Json, Verb } from '../../plan/plan.ts'
 import { plain } from '../../platforms/platform.ts'
-import { type Answer, type Before, breachOf, FrontDoorProbe, figuresOf, quartersOf } from '../probe.ts'
+import { type Before, breachOf } from '../breach.ts'
+import { figuresOf } from '../flight-record.ts'
+import { FrontDoorProbe } from '../probe.ts'
 import type { DoorArgs } from '../sentences.ts'
 import { platformOf, type ReleaseSite } from '../site.ts'
 
@@ -10,8 +12,6 @@ const BASELINE_MS = 1_000
 type Recorder = {
   readonly probe: FrontDoorProbe
   before: Before | undefined
-  /** Whether nothing answered before. */
-  first: boolean
   /** When the traffic moved, by the recorder's clock; nothing is judged before. */
   movedMs?: number
 }
@@ -23,7 +23,7 @@ async function recorderOf({ path, perSecond }: DoorArgs, site: ReleaseSite, doin
   const known = recorders.get(doing.run)
   if (known) return known
   const door = await platformOf(site).door(doing)
-  const made: Recorder = recorders.get(doing.run) ?? { probe: new FrontDoorProbe(door, path, perSecond), before: undefined, first: false }
+  const made: Recorder = recorders.get(doing.run) ?? { probe: new FrontDoorProbe(door, path, perSecond), before: undefined }
   recorders.set(doing.run, made)
   return made
 }
@@ -40,15 +40,6 @@ function endWith(doing: Doing, { probe }: Recorder): void {
   })
 }
 
-/** Where nothing served before, what counts begins with the first good answer. */
-function counted({ probe, first }: Recorder): readonly Answer[] {
-  const seen = probe.seen()
-  if (!first) return seen
-  const good = seen.filter(answer => answer.failed === null && !answer.open)
-  const since = Math.min(...good.map(({ atMs }) => atMs))
-  return seen.filter(({ atMs }) => atMs >= since)
-}
-
 /** Watch the front door: doomed when it is worse than it was before anything moved. */
 export const frontDoor: Verb<DoorArgs, Json, ReleaseSite> = {
   effect: 'read',
@@ -56,15 +47,19 @@ export const frontDoor: Verb<DoorArgs, Json, ReleaseSite> = {
   async look(args, site, doing) {
     const recorder = await recorderOf(args, site, doing)
     endWith(doing, recorder)
-    const seen = counted(recorder)
     const { before, movedMs, probe } = recorder
-    const breach = before && movedMs !== undefined ? breachOf(seen, probe.nowMs, movedMs, before) : null
-    const { because: _, ...figures } = figuresOf(seen)
-    const state = plain({ ...figures, moved: recorder.movedMs !== undefined, quarters: quartersOf(seen) })
+    const breach = before && movedMs !== undefined ? breachOf(probe.recent(), probe.nowMs, movedMs, before) : null
+    const state = plain({ ...probe.record.figures(), moved: movedMs !== undefined, quarters: probe.record.quarters() })
     return breach === null ? { state, is: 'moving' } : { state, is: 'doomed', because: breach }
   },
   goal: () => ({}),
   undo: () => ({ none: 'it only looks' }),
+}
+
+/** Nothing answered before: failures of the first release's first moments are no fall from what was. */
+function firstOfAll(probe: FrontDoorProbe): Before {
+  probe.countFromFirstGood()
+  return { failedShare: 1, p95Ms: Number.POSITIVE_INFINITY }
 }
 
 /** Watch the front door for a second, to judge against. */
@@ -74,12 +69,10 @@ export const baseline: Verb<DoorArgs, Json, ReleaseSite> = {
   async look(args, site, doing) {
     const recorder = await recorderOf(args, site, doing)
     const { probe } = recorder
-    const asked = probe.seen().filter(({ atMs }) => atMs < BASELINE_MS)
+    const asked = probe.recent().filter(({ atMs }) => atMs < BASELINE_MS)
     const { requests, failed, p95Ms } = figuresOf(asked)
     const over = probe.nowMs >= BASELINE_MS && asked.every(({ open }) => !open)
-    recorder.first = failed === requests
-    // Failures of the first release's first moments are no fall from what was.
-    if (over) recorder.before = recorder.first ? { failedShare: 1, p95Ms: Number.POSITIVE_INFINITY } : { failedShare: failed / requests, p95Ms }
+    if (over && recorder.before === undefined) recorder.before = failed === requests ? firstOfAll(probe) : { failedShare: failed / requests, p95Ms }
     // In place the traffic moves with the instances, from now on.
     if (over && !site.platform?.split) recorder.movedMs = probe.nowMs
     return { state: { over, requests, failed, p95Ms }, is: 'moving' }

@@ -1,6 +1,6 @@
 import { count } from '../../plan/durations.ts'
 import type { Entry } from '../../plan/journal.ts'
-import type { Quarter } from '../../releases/probe.ts'
+import type { Quarter } from '../../releases/flight-record.ts'
 import { Html, html } from './html.ts'
 
 /** Size of the drawing in its own units; the page scales it. */
