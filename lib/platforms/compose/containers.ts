@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doing } from '../../plan/plan.ts'
 import { type Site, SLOTS } from './site.ts'
 import { looked, sections } from './there.ts'
@@ -49,37 +50,67 @@ export type Container = {
 }
 
 /**
- * Functions of a look. `of_project` prints the ids of a project's containers but for those of `docker compose run`; `inspected` prints what is
- * known of ids: one that has gone in between is no failure, and a Docker that does not answer is never an empty list.
+ * Functions of a look. `of_projects` prints the ids of the containers of projects but for those of `docker compose run`; `stood` prints the
+ * sections `containers` and `images`, what is known of ids and of their images: one that has gone in between is no failure, and a Docker that does
+ * not answer is never an empty list. A call of docker costs more than all that is done with its answer, here and above all on a busy host.
  */
-export const LOOKS = `of_project() { docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False; }
+export const LOOKS = `of_projects() { all=$(docker ps -a --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \\
+  --format '{{.ID}} {{.Label "com.docker.compose.project"}}') || return 9
+for p; do printf '%s\\n' "$all" | while read -r id of; do [ "$of" != "$p" ] || echo "$id"; done; done; }
 inspected() { [ $# -gt 0 ] || { echo '[]'; return 0; }
 e=$( { docker container inspect "$@" >&3; } 2>&1 ) || case $e in *'No such container'*) ;; *) echo "$e" >&2; return 9 ;; esac; } 3>&1
-images_of() { [ $# -gt 0 ] || return 0
-docker image inspect -f '{{.Id}} {{range .RepoDigests}}{{.}} {{end}}' $(docker container inspect -f '{{.Image}}' "$@" 2>/dev/null | sort -u) 2>/dev/null; return 0; }`
+stood() { known=$(inspected "$@") || return 9
+echo @@containers; printf '%s\\n' "$known"; echo @@images
+images=$(printf '%s\\n' "$known" | sed -n 's/^ *"Image": "\\(sha256:[0-9a-f]*\\)",*$/\\1/p' | sort -u)
+[ -z "$images" ] || docker image inspect -f '{{.Id}} {{range .RepoDigests}}{{.}} {{end}}' $images 2>/dev/null; return 0; }`
 
 /** Prints the sections `containers`, `images` and `split` of projects $2 …; $1 is split.conf. */
 export const STAND = `${LOOKS}
 split=$1; shift
-ids=
-for p in "$@"; do found=$(of_project "$p") || exit 9; ids="$ids $found"; done
-echo @@containers; inspected $ids || exit 9
-echo @@images; images_of $ids
+ids=$(of_projects "$@") || exit 9
+stood $ids || exit 9
 echo @@split; cat "$split" 2>/dev/null
 exit 0`
 
-/** The containers of both slots and of the edge, with the text of split.conf. */
-export async function containersOf(
-  site: Site,
-  split: string,
-  doing: Doing,
-): Promise<{ readonly containers: readonly Container[]; readonly split: string }> {
+/** What stands on a host, and how the traffic is meant to go. */
+type Found = { readonly containers: readonly Container[]; readonly split: string }
+
+/** Looks that have been asked for and have not begun. */
+const coming = new WeakMap<Site, Promise<Found>>()
+
+/** How long a look waits for others who want the same, in milliseconds. */
+const GATHER_MS = 2
+
+/**
+ * The containers of both slots and of the edge, with the text of split.conf. Those who ask at the same time get one look, which begins after the
+ * last of them has asked: nobody is told what was before.
+ */
+export async function containersOf(site: Site, split: string, doing: Doing): Promise<Found> {
+  let look = coming.get(site)
+  if (look === undefined) {
+    look = sleep(GATHER_MS).then(() => {
+      coming.delete(site)
+      return lookAt(site, split, doing)
+    })
+    coming.set(site, look)
+  }
+  try {
+    return await look
+  } catch (error) {
+    doing.signal.throwIfAborted()
+    // It was somebody else's look, who has been stopped.
+    if (error instanceof Error && error.name === 'AbortError') return await lookAt(site, split, doing)
+    throw error
+  }
+}
+
+async function lookAt(site: Site, split: string, doing: Doing): Promise<Found> {
   const { project } = site.options
   const parts = sections(await looked(site, STAND, doing, [split, ...SLOTS.map(slot => `${project}-${slot}`), project]))
   return { containers: parsed(parts.containers ?? '[]', parts.images ?? ''), split: parts.split ?? '' }
 }
 
-/** Containers from the output of `inspected` and `images_of`. */
+/** Containers from the sections that `stood` prints. */
 export function parsed(inspected: string, images: string): readonly Container[] {
   const digests = new Map(
     images

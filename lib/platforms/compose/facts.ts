@@ -11,10 +11,10 @@ const COMPOSE = [2, 24] as const
 
 /** Prints the sections `engine`, `compose` and `free` (kilobytes where images are); $1 is the folder of the stack. */
 const FACTS = `command -v docker >/dev/null || { echo 'there is no docker here' >&2; exit 7; }
-engine=$(docker version -f '{{.Server.Version}}') || exit 9
+engine=$(docker info -f '{{.ServerVersion}} {{.DockerRootDir}}') || exit 9
 echo @@engine; echo "$engine"
 echo @@compose; docker compose version --short 2>/dev/null
-echo @@free; root=$(docker info -f '{{.DockerRootDir}}' 2>/dev/null)
+echo @@free; root=\${engine#* }
 { df -Pk "$root" || df -Pk "$1" || df -Pk /; } 2>/dev/null | tail -n 1
 mkdir -p -- "$1" 2>/dev/null; [ -w "$1" ] || { echo "$1 cannot be written to by this user" >&2; exit 6; }
 exit 0`
@@ -42,7 +42,7 @@ const mended = (mend: string | undefined) => (mend === undefined ? {} : { mend }
 
 function found(stdout: string): Pick<PlatformFacts, 'state' | 'tools' | 'freeBytes'> {
   const parts = sections(stdout)
-  const [engine = '', compose = ''] = [parts.engine?.trim(), parts.compose?.trim()]
+  const [engine = '', compose = ''] = [parts.engine?.split(' ')[0], parts.compose?.trim()]
   const [major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(compose) ?? []).slice(1).map(Number)
   const old = major < COMPOSE[0] || (major === COMPOSE[0] && minor < COMPOSE[1])
   const free = Number((parts.free ?? '').trim().split(/\s+/)[3])

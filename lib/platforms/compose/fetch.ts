@@ -9,10 +9,11 @@ import { action, lastWords, looked, said, typed } from './there.ts'
 /** Where an image is pulled from: by digest where there is one. */
 const reference = ({ image, version, digest }: Wanted) => (digest === null ? `${image}:${version}` : `${image}@${digest}`)
 
-/** Prints yes or no for each pair of names: whether the engine has an image under one of them. */
-const HAVE = `docker version >/dev/null || exit 9
-while [ $# -gt 0 ]; do
-if docker image inspect "$1" >/dev/null 2>&1 || docker image inspect "$2" >/dev/null 2>&1; then echo yes; else echo no; fi
+/** Prints yes or no for each pair of names: whether the engine has an image under one of them. An engine that says nothing of it does not answer. */
+const HAVE = `while [ $# -gt 0 ]; do
+said=$(docker image inspect -f '{{.Id}}' "$1" "$2" 2>&1)
+if printf '%s\\n' "$said" | grep -q '^sha256:'; then echo yes
+else case $said in *'o such image'*) echo no ;; *) echo "$said" >&2; exit 9 ;; esac; fi
 shift 2
 done`
 

@@ -16,7 +16,8 @@ const REMOVE = 'cd -- "$1" 2>/dev/null || exit 0; shift; for one; do rm -rf -- "
  * Then the number of references to keep, these, and the repositories. A tag and a digest of one image are two names.
  */
 const IMAGES = `what=$1 n=$2; shift 2; keep=' '
-while [ "$n" -gt 0 ]; do id=$(docker image inspect -f '{{.Id}}' "$1" 2>/dev/null) && keep="$keep$id "; shift; n=$((n-1)); done
+names=; while [ "$n" -gt 0 ]; do names="$names $1"; shift; n=$((n-1)); done
+[ -z "$names" ] || for id in $(docker image inspect -f '{{.Id}}' $names 2>/dev/null); do keep="$keep$id "; done
 used=$(docker ps -aq --no-trunc) || exit 9
 [ -z "$used" ] || for id in $(docker container inspect -f '{{.Image}}' $used 2>/dev/null | sort -u); do keep="$keep$id "; done
 for repository; do

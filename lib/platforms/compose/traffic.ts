@@ -94,7 +94,7 @@ async function resolved(site: Site, slots: readonly string[], doing: Doing): Pro
 const DRAIN = `${LOOKS}
 ${FIND_NGINX}
 nginx=$(nginx_of "$1") || exit 9
-ids=$(of_project "$2") || exit 9
+ids=$(of_projects "$2") || exit 9
 echo @@split; cat "$3" 2>/dev/null
 echo @@slot; [ -z "$ids" ] || docker container inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' $ids 2>/dev/null
 [ -n "$nginx" ] || exit 0

@@ -24,18 +24,16 @@ const STRIKES = 2
  * since $2. Only this project's events: Docker's memory holds 256 of the whole machine, so they add to what a look at the containers says.
  */
 const JUDGE = `${LOOKS}
-ids=$(of_project "$1") || exit 9
-echo @@containers; inspected $ids || exit 9
-echo @@images; images_of $ids
+ids=$(of_projects "$1") || exit 9
+stood $ids || exit 9
 now=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ); case $now in *N*) now=$(date -u +%Y-%m-%dT%H:%M:%SZ) ;; esac
 echo @@events
 docker events --since "$2" --until "$now" --filter type=container --filter "label=com.docker.compose.project=$1" --filter event=die --filter event=oom \\
   --format '{{.ID}} {{.Action}} {{.Actor.Attributes.exitCode}}' || exit 9
 echo @@now; echo "$now"
-sick=$(for health in starting unhealthy; do docker ps -q --no-trunc --filter "label=com.docker.compose.project=$1" --filter "health=$health"; done)
-[ -z "$ids" ] || docker container inspect -f '{{.Id}} {{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' $ids 2>/dev/null |
-while read -r id status code restarts; do
-case $status.$code.$restarts in '..') continue ;; running.*.0|exited.0.0) case $sick in *"$id"*) ;; *) continue ;; esac ;; esac
+[ -z "$ids" ] || docker container inspect -f '{{.Id}} {{.State.Status}}.{{.State.ExitCode}}.{{.RestartCount}} {{with index .State "Health"}}{{.Status}}{{end}}' $ids 2>/dev/null |
+while read -r id state health; do
+case $state.$health in ..*|running.*.0.|running.*.0.healthy|exited.0.0.) continue ;; esac
 echo "@@log_$id"; docker logs --tail ${LINES} "$id" 2>&1
 echo
 done

@@ -16,8 +16,7 @@ echo @@release; cat "$1/release" 2>/dev/null
 echo @@applied; cat "$1/applied" 2>/dev/null
 echo @@files; files_of "$1" || exit 9
 ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$2" --filter "label=com.docker.compose.service=$3" --filter label=com.docker.compose.oneoff=False) || exit 9
-echo @@containers; inspected $ids || exit 9
-echo @@images; images_of $ids
+stood $ids || exit 9
 echo @@log; for id in $ids; do docker logs --tail 5 "$id" 2>&1; done
 exit 0`
 
