@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/testbed/sequencer.ts'
 
 export default defineConfig({
   test: {
@@ -9,5 +10,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Files wait for servers more than they compute; on two cores a fourth would make timings unsteady.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 })

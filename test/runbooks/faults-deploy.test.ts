@@ -48,7 +48,7 @@ describe('a bad version is taken back, and what served before serves', () => {
       /one answer in twenty takes \d\.\d s at the front door/,
       false,
     ],
-    ['a version that dies under traffic', 'late', longer, /under traffic: web.*out of memory|requests failed at the front door/, null],
+    ['a version that dies under traffic', 'late', longer, /under traffic: web exited 1|requests failed at the front door/, null],
   ]
   test.each(rows)('%s', async (fault, flaw, shape, why, some) => {
     describeShop(shop, shape)

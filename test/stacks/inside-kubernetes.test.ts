@@ -56,7 +56,7 @@ describeWith(['kubernetes', 'postgres', 'redis', 'zstd'], 'data in pods of a Kub
     }
     const of = (service: string) => (service === 'media' ? 'deployment/media' : `statefulset/${service}`)
     try {
-      on.kubectl(['-n', space.name, 'apply', '-f', '-'], objects.map(object => JSON.stringify(object)).join('\n---\n'))
+      on.kubectl(['-n', space.name, 'apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
       for (const service of ['postgres', 'redis', 'media']) on.kubectl(['-n', space.name, 'rollout', 'status', of(service), '--timeout=120s'])
     } catch (error) {
       await stop()

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { alive, type Identity, identity } from './identity.ts'
 import { archive, type Image, sha256 } from './images.ts'
 import { cache, find } from './tools.ts'
 
@@ -103,16 +104,44 @@ export function cluster(): Cluster {
 
 function makeNamespace(kubectl: Cluster['kubectl'], prefix: string, labels: Readonly<Record<string, string>>): Namespace {
   const name = `${prefix}-${randomBytes(4).toString('hex')}`
-  const metadata = { name, labels: { 'runbooks.dev/testbed': 'yes', ...labels } }
+  const metadata = { name, labels: { [MADE]: 'yes', ...labels }, annotations: { [OWNER]: ownerMark(identity(process.pid)) } }
   kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }))
   return {
     name,
-    remove() {
-      // First the namespace, so that nothing is started again; then pods that would take the time their grace period gives them.
-      kubectl(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'])
-      kubectl(['delete', 'pods', '--all', '--namespace', name, '--ignore-not-found', '--grace-period=1', '--wait=false'])
-    },
+    remove: () => removeNamespace(kubectl, name),
   }
+}
+
+function removeNamespace(kubectl: Cluster['kubectl'], name: string): void {
+  // First the namespace, so that nothing is started again; then pods that would take the time their grace period gives them.
+  kubectl(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'])
+  kubectl(['delete', 'pods', '--all', '--namespace', name, '--ignore-not-found', '--grace-period=1', '--wait=false'])
+}
+
+const MADE = 'runbooks.dev/testbed'
+const OWNER = 'runbooks.dev/testbed-owner'
+
+/** A process of this very machine, as an annotation. */
+const ownerMark = (owner: Identity | undefined) => JSON.stringify([hostname(), owner?.pid, owner?.started])
+
+/** Removes the namespaces that tests of this machine left which were killed; returns their names. */
+export function sweepNamespaces(on: Pick<Cluster, 'kubectl'>): string[] {
+  const { items } = JSON.parse(on.kubectl(['get', 'namespaces', '--selector', `${MADE}=yes`, '-o', 'json'])) as { items: Left[] }
+  const left = items
+    .filter(({ metadata, status }) => status.phase === 'Active' && isOrphan(metadata.annotations?.[OWNER]))
+    .map(({ metadata }) => metadata.name)
+  for (const name of left) removeNamespace(on.kubectl, name)
+  return left
+}
+
+type Left = {
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> }
+  readonly status: { readonly phase: string }
+}
+
+function isOrphan(owner: string | undefined): boolean {
+  const [machine, pid, started] = JSON.parse(owner ?? '[]') as [string?, number?, string?]
+  return machine === hostname() && pid !== undefined && started !== undefined && !alive({ pid, started })
 }
 
 /** How images get into the cluster: the program that TESTBED_CLUSTER_LOAD names (it is given a docker-archive), or kind. */

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { type Availability, demanded, prepare } from './availability.ts'
 import { type Component, usual } from './catalogue.ts'
-import { kubectlFile } from './kubernetes.ts'
+import { cluster, kubectlFile, sweepNamespaces } from './kubernetes.ts'
 import { sweep } from './records.ts'
 import { putOnPath } from './tools.ts'
 
@@ -20,7 +20,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (orphans.length > 0) say(`ended servers of runs that were cut: ${orphans.join(', ')}`)
   const found = await prepare(usual, say)
   putOnPath()
-  if (found.kubernetes.ok) putOnPath(dirname(kubectlFile()!))
+  if (found.kubernetes.ok) {
+    putOnPath(dirname(kubectlFile()!))
+    for (const namespace of sweepNamespaces(cluster())) say(`removed namespace ${namespace} of a run that was cut`)
+  }
   const looked: readonly Component[] = [...usual, 'kubernetes']
   const missing = looked.filter(component => !found[component].ok)
   const had = looked.filter(component => found[component].ok)
