@@ -55,13 +55,13 @@ export function committed(context: Context): string[] {
   )
 }
 
-/** The outcome of a run that was taken back or stands half-way. */
+/** The outcome of a run that was taken back, with what to do `next` by its exit code, or that stands half-way. */
 export function failedOutcome(
   session: Session,
   ending: Exclude<Ending, { how: 'done' }>,
   unchanged: string,
   context: Context,
-  damaged: readonly string[] = [],
+  next: { readonly [exit: number]: readonly string[] | undefined } = {},
 ): Outcome {
   const warnings = warned(context)
   const common = {
@@ -71,6 +71,7 @@ export function failedOutcome(
     ...(warnings.length > 0 ? { warnings } : {}),
   }
   if (ending.how === 'undone') {
+    const then = next[ending.exit]
     const back =
       ending.undos === 0
         ? 'nothing had to be taken back'
@@ -80,7 +81,7 @@ export function failedOutcome(
       exit: ending.exit,
       says: unchanged,
       stands: [`${unchanged}; ${back}`, ...committed(context)],
-      ...(ending.exit === 7 ? { next: damaged } : {}),
+      ...(then ? { next: then } : {}),
       ...common,
     }
   }

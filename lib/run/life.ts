@@ -17,7 +17,7 @@ import { dangers, drift, nameRun, type Prepared, prepare, shownPlan } from './pr
 import { pruneRuns } from './prune.ts'
 import { writeReport } from './report/write.ts'
 import type { Definition, End, RunName } from './runbook.ts'
-import { atOf, commandFor, commandLine, type Session, targetOf } from './session.ts'
+import { atOf, commandAgain, commandFor, commandLine, type Session, targetOf } from './session.ts'
 import { settleFirst } from './settle-first.ts'
 import { type About, printOutcome } from './show/outcome.ts'
 import { printPlan } from './show/plan.ts'
@@ -171,7 +171,7 @@ async function carryOut(session: Session, run: RunName, confirmed: Prepared<unkn
         ending as Exclude<typeof ending, { how: 'done' }>,
         definition.unchanged?.({ ...at, results: resultsOf(context) }) ?? 'nothing of this run is left',
         context,
-        definition.damaged?.(at),
+        { 4: [`${commandAgain(session)}   # once that is mended`], 7: definition.damaged?.(at) },
       )
   const closed = await close(context, definition.name, outcome)
   await writeReport(session, context)

@@ -1,5 +1,6 @@
 import { STATE_FOLDER } from '../backups/catalogue.ts'
 import { folderOf, storeOf } from '../backups/site.ts'
+import { quote } from '../exec/command.ts'
 import type { By } from '../plan/journal.ts'
 import type { Doing, Json } from '../plan/plan.ts'
 import type { ReleaseSite } from '../releases/site.ts'
@@ -9,7 +10,7 @@ import type { Announcer } from './announce.ts'
 import type { Consents } from './consent.ts'
 import type { Verbs } from './context.ts'
 import type { Journal } from './journal.ts'
-import type { Common, From, Options, Values } from './options.ts'
+import { type Common, type From, flagName, type Options, type Values } from './options.ts'
 import type { At, Definition, RunName } from './runbook.ts'
 import type { Watcher } from './show/watcher.ts'
 
@@ -80,4 +81,15 @@ export function commandFor(session: Pick<Session, 'site'>, runbook: string, flag
 /** What was typed, complete and ready to paste. */
 export function commandLine(session: Pick<Session, 'definition' | 'argv'>): string {
   return ['npx', 'zx', `runbooks/${session.definition.name}.ts`, ...session.argv].join(' ')
+}
+
+/** The command that begins this anew, with what was typed or answered; consents are for a person to give again. */
+export function commandAgain({ definition, site, options }: Pick<Session, 'definition' | 'site' | 'options'>): string {
+  const flags = Object.entries(definition.options).flatMap(([key, option]) => {
+    const value = options[key]
+    if (option.consent || !['flag', 'text', 'many'].includes(option.kind)) return []
+    if (option.kind === 'flag') return value === true ? [`--${flagName(key)}`] : []
+    return [value ?? []].flat().map(one => `--${flagName(key)}=${quote(String(one))}`)
+  })
+  return commandFor({ site }, definition.name, flags.join(' '))
 }
