@@ -67,9 +67,8 @@ async function lockAndFacts(platform: Platform): Promise<void> {
   const cell = platform.cell('bench')
   const { version } = await cell.read()
   await cell.write(`{"at":"${Date.now()}"}`, version)
-  const facts = await platform.facts(doing())
+  const [facts, { serving }] = await Promise.all([platform.facts(doing()), platform.standing(doing())])
   if (facts.state !== 'answers') throw new Error(`the host is ${facts.state}: ${facts.because}`)
-  const { serving } = await platform.standing(doing())
   if (serving !== 'blue') throw new Error(`${serving} serves`)
 }
 

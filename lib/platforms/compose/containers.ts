@@ -75,8 +75,8 @@ exit 0`
 /** What stands on a host, and how the traffic is meant to go. */
 type Found = { readonly containers: readonly Container[]; readonly split: string }
 
-/** Looks that have been asked for and have not begun. */
-const coming = new WeakMap<Site, Promise<Found>>()
+/** Looks that have been asked for and have not begun, each with the signal of who asked first. */
+const coming = new WeakMap<Site, { readonly found: Promise<Found>; readonly signal: AbortSignal }>()
 
 /** How long a look waits for others who want the same, in milliseconds. */
 const GATHER_MS = 2
@@ -86,22 +86,25 @@ const GATHER_MS = 2
  * last of them has asked: nobody is told what was before.
  */
 export async function containersOf(site: Site, split: string, doing: Doing): Promise<Found> {
-  let look = coming.get(site)
-  if (look === undefined) {
-    look = sleep(GATHER_MS).then(() => {
-      coming.delete(site)
-      return lookAt(site, split, doing)
-    })
-    coming.set(site, look)
-  }
+  const look = coming.get(site) ?? begin(site, split, doing)
   try {
-    return await look
+    return await look.found
   } catch (error) {
     doing.signal.throwIfAborted()
-    // It was somebody else's look, who has been stopped.
-    if (error instanceof Error && error.name === 'AbortError') return await lookAt(site, split, doing)
+    // It was somebody else's look, who was stopped in the middle of it.
+    if (look.signal.aborted) return await lookAt(site, split, doing)
     throw error
   }
+}
+
+function begin(site: Site, split: string, doing: Doing) {
+  const found = sleep(GATHER_MS).then(() => {
+    coming.delete(site)
+    return lookAt(site, split, doing)
+  })
+  const look = { found, signal: doing.signal }
+  coming.set(site, look)
+  return look
 }
 
 async function lookAt(site: Site, split: string, doing: Doing): Promise<Found> {
