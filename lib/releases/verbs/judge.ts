@@ -1,8 +1,9 @@
-import { run as runCommand } from '../../exec/process.ts'
+import { type Command, run as runCommand } from '../../exec/process.ts'
 import { spent } from '../../plan/durations.ts'
 import type { Doing, Json, Seen, Verb } from '../../plan/plan.ts'
-import { type Bundle, type Door, plain } from '../../platforms/platform.ts'
+import { type Bundle, type Door, plain, type SlotState } from '../../platforms/platform.ts'
 import { ask } from '../ask.ts'
+import { hasFallen, type Watch, watchOf } from '../relapse.ts'
 import type { BundleArgs, SmokeArgs, SoundArgs } from '../sentences.ts'
 import { platformOf, type ReleaseSite, type Smoke } from '../site.ts'
 import { judgeFromNow } from './front-door.ts'
@@ -48,10 +49,13 @@ export const reached: Verb<BundleArgs, Json, ReleaseSite> = {
   undo: () => ({ none: 'it only looks' }),
 }
 
+/** Where a release is asked: at a door, with headers, and by commands of its services. */
+type Asked = { readonly door: Door; readonly headers: Readonly<Record<string, string>>; once(service: string, argv: readonly string[]): Command }
+
 /** Why one expectation is not met; undefined when it is. */
-async function unmet(smoke: Smoke, bundle: Bundle, site: ReleaseSite, door: Door, headers: Readonly<Record<string, string>>, doing: Doing) {
+export async function unmet(smoke: Smoke, { door, headers, once }: Asked, doing: Doing): Promise<string | undefined> {
   if (smoke.kind === 'run') {
-    const { code, stdout, stderr } = await runCommand(platformOf(site).once(bundle, smoke.service, smoke.argv), doing)
+    const { code, stdout, stderr } = await runCommand(once(smoke.service, smoke.argv), doing)
     return code === 0 ? undefined : `${smoke.argv.join(' ')} in ${smoke.service} exited ${code}: ${lastLine(stderr) || lastLine(stdout)}`
   }
   const { status, body, tookMs, failed } = await ask(door, smoke.path, { withinMs: smoke.withinMs, headers, signal: doing.signal })
@@ -67,7 +71,7 @@ async function judged(smokes: readonly Smoke[], { bundle, track }: SmokeArgs, si
   const door = await platformOf(site).door(doing)
   const headers = track ? await trackOf(site, bundle, doing) : {}
   for (const [i, smoke] of smokes.entries()) {
-    const because = await unmet(smoke, bundle, site, door, headers, doing)
+    const because = await unmet(smoke, { door, headers, once: (service, argv) => platformOf(site).once(bundle, service, argv) }, doing)
     doing.signal.throwIfAborted()
     // Until its time is over a test may still come to pass: caches fill, connections are made.
     if (because) return { state: { passed: i, of: smokes.length, because }, is: 'moving', because }
@@ -90,25 +94,31 @@ export const measured: Verb<SmokeArgs, Json, ReleaseSite> = {
   look: (args, site, doing) => judged(site.deploy.metrics, args, site, doing),
 }
 
-/** When the watching of a release began; what is one step to the engine is one `doing`. */
-const begun = new WeakMap<Doing, number>()
+/** The watch of a release, and when it began; what is one step to the engine is one `doing`. */
+const begun = new WeakMap<Doing, Watch & { readonly sinceMs: number }>()
 
 /** Watch a release under its traffic for a time: doomed when a service restarts, dies or stops being healthy. */
 export const sound: Verb<SoundArgs, Json, ReleaseSite> = {
   effect: 'read',
   half: 'again',
   async look({ bundle, bakeMs, about }, site, doing) {
-    const since = begun.get(doing) ?? performance.now()
-    begun.set(doing, since)
+    const beganMs = begun.get(doing)?.sinceMs ?? performance.now()
     judgeFromNow(doing.run)
     const verdict = await platformOf(site).verdict(bundle.slot, bundle.release, [], about.since, doing)
-    const watchedMs = Math.round(performance.now() - since)
-    const state = plain({ watched: watchedMs >= bakeMs, saw: verdict.state })
-    if (verdict.is === 'settled') return { state, is: 'moving' }
+    const saw = verdict.state as unknown as SlotState
+    const watch = begun.get(doing) ?? { ...watchOf(saw, verdict.is === 'settled'), sinceMs: beganMs }
+    begun.set(doing, watch)
+    const nowMs = performance.now()
+    const watchedMs = Math.round(nowMs - beganMs)
+    const going = (watched: boolean): Seen => ({ state: plain({ watched, saw }), is: 'moving' })
+    if (verdict.is === 'settled') watch.unreadySinceMs = undefined
+    // Who scales up, or takes a pod away, is no fault of the release.
+    if (verdict.is === 'settled' || (verdict.is === 'moving' && verdict.coming)) return going(watchedMs >= bakeMs)
+    if (verdict.is === 'moving' && !hasFallen(watch, saw, nowMs)) return going(false)
     // It was healthy before it got the traffic: whatever it is now, it is not better.
     return {
       ...verdict,
-      state: plain({ watched: false, saw: verdict.state }),
+      state: plain({ watched: false, saw }),
       is: 'doomed',
       because: `after ${spent(watchedMs)} under traffic: ${verdict.because ?? 'it is not healthy any more'}`,
     }

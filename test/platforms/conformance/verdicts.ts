@@ -24,8 +24,9 @@ export function verdicts(of: WorldOf): void {
       expect(seen.because).toContain(world.main)
       expect(seen.because).toMatch(/exit(ed)?( code)? 1\b/)
       expect(seen.look).toContain(world.versions.says)
-      const state = (await platform.slot(bundle.slot, doing())).services[world.main]
-      expect(state?.healthy).toBe(0)
+      // Between two crashes it lives for 0.3 s, and may answer a probe.
+      const stands = async () => (await platform.slot(bundle.slot, doing())).services[world.main]
+      const state = await until(stands, now => now?.healthy === 0)
       expect(state?.because).toBeTruthy()
     })
 
