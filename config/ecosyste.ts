@@ -34,9 +34,11 @@ export default defineStack({
     frontend: { image: 'ecosyste/frontend', port: 80, health: '/', traffic: 'split', twice: 'allowed' },
   },
   deploy: {
-    smoke: [http('/health', { status: 200, within: '2s' }), http('/', { status: 200, within: '2s' })],
+    smoke: [http('/health', { status: 200, within: '2s', service: 'backend' }), http('/', { status: 200, within: '2s', service: 'frontend' })],
     bake: '1min',
     budget: '5min',
+    // An application cannot be led to a copy of Redis: compose/ecosyste/rehearsal.yaml has an empty one for it.
+    rehearse: { database_url: 'database', redis_url: { value: 'redis://rehearsal-redis:6379', insteadOf: 'cache' } },
   },
   // The databases publish no port, so the tools run inside the services of the platform and stream out.
   data: {

@@ -15,6 +15,15 @@ import {
   unstaged as configurationUnstaged,
   removed as configuredRemoved,
 } from './releases/configured/verbs.ts'
+import {
+  judged as rehearsalJudged,
+  migrated as rehearsalMigrated,
+  back as rehearsalMigratedBack,
+  put as rehearsalPut,
+  removed as rehearsalRemoved,
+  started as rehearsalStarted,
+  stopped as rehearsalStopped,
+} from './releases/rehearse/verbs.ts'
 import { migrated, migratedForGood, unmigrated } from './releases/verbs/data.ts'
 import { baseline, frontDoor } from './releases/verbs/front-door.ts'
 import { measured, reached, smoked, sound } from './releases/verbs/judge.ts'
@@ -59,6 +68,13 @@ export const VERBS = {
   'read-back': readBack,
   record: recorded,
   'record.remove': unrecorded,
+  'rehearsal.back': rehearsalMigratedBack,
+  'rehearsal.judge': rehearsalJudged,
+  'rehearsal.migrate': rehearsalMigrated,
+  'rehearsal.put': rehearsalPut,
+  'rehearsal.remove': rehearsalRemoved,
+  'rehearsal.start': rehearsalStarted,
+  'rehearsal.stop': rehearsalStopped,
   release: released,
   'release.fetch': fetched,
   'release.healthy': healthy,

@@ -71,7 +71,7 @@ export default runbook(import.meta, {
           ...use.approved(site, options.approvedBy),
           ...use.passed('tests', facts.tests, '--skip-tests'),
           ...facts.scans.flatMap(scan => use.passed('scan', scan)),
-          ...(facts.data?.parts.flatMap(part => [...use.hasTools(part), use.answering(part)]) ?? []),
+          ...(facts.data?.parts.flatMap(part => [...use.hasTools(part), use.savable(part)]) ?? []),
           ...(facts.data?.stores.slice(0, 1).flatMap(store => use.writable(store)) ?? []),
         ],
 

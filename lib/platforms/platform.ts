@@ -3,6 +3,7 @@ import type { Command } from '../exec/process.ts'
 import type { Action, Doing, Json, Seen } from '../plan/plan.ts'
 import type { Cell } from '../stores/store.ts'
 import type { Configured } from './configured.ts'
+import type { Rehearsals } from './rehearsal.ts'
 import type { Setup, SetupWants } from './setup.ts'
 
 /** A service that releases are made of, as the stack file says it. */
@@ -94,6 +95,17 @@ export type ImageFacts = {
 /** Shares of the traffic by slot in percent, counted from answers, and the generation that answers. */
 export type Served = { readonly share: Readonly<Record<string, number>>; readonly generation: string | null }
 
+/** A verdict; `coming` of one that moves: only instances that have just come are not healthy yet, and none that was has fallen. */
+export type Judged = Seen & { readonly coming?: boolean }
+
+/** What stands around the services: what of it is not well, what could not be seen and why, how many of what there are, and where to look. */
+export type Surroundings = {
+  readonly faults: readonly string[]
+  readonly unseen: readonly string[]
+  readonly counted: Readonly<Record<string, number>>
+  readonly look: readonly string[]
+}
+
 /** Where users come in: an address to connect to, and headers that every request needs there. */
 export type Door = { readonly url: string; readonly headers: Readonly<Record<string, string>> }
 
@@ -153,7 +165,7 @@ export interface Platform {
    * The verdict on a release that has just been started: settled and all healthy, moving, or doomed with the cause first and, as `look`, the last
    * lines of the log of what died. `since` is the platform's time in ISO 8601 from which on events count.
    */
-  verdict(slot: string, release: string, without: readonly string[], since: string, doing: Doing): Promise<Seen>
+  verdict(slot: string, release: string, without: readonly string[], since: string, doing: Doing): Promise<Judged>
   /** The platform's clock, ISO 8601. */
   time(doing: Doing): Promise<string>
 
@@ -169,9 +181,15 @@ export interface Platform {
   readonly split?: Split
   /** Services that are configured instead of released; absent where the stack file names none. */
   readonly configured?: Configured
+  /** Starting a kept release beside everything, on copies of the data; absent where none can be kept from live data. */
+  readonly rehearsals?: Rehearsals
+  /** Secrets stay where they are when a release goes: one that comes back gets today's. */
+  readonly secretsOfToday?: true
   readonly writers: WriterSwitch
   /** Making what a new environment needs; absent on a platform that makes all it needs by itself. */
   setup?(wants: () => SetupWants): Setup
+  /** What else is to be well there, besides the services; absent where there is nothing else. */
+  surroundings?(doing: Doing): Promise<Surroundings>
   /** Small documents that live with the application: leases, open runs, releases. */
   cell(name: string): Cell
   /** Names of what is there of releases that are not to be kept: images of this stack's services, files, secrets; never what runs. */

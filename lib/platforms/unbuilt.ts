@@ -21,6 +21,16 @@ function unbuiltOf(kind: string, error: unknown): Platform {
   }
   const writers: WriterSwitch = { running: async () => fail(), stop: fail, start: fail }
   const known: Readonly<Record<PropertyKey, unknown>> = { kind, where: `${kind}, not set up here`, writers }
-  const absent: ReadonlySet<PropertyKey> = new Set(['then', 'caution', 'split', 'survivors', 'endSurvivors', 'close'])
+  const absent: ReadonlySet<PropertyKey> = new Set([
+    'then',
+    'caution',
+    'split',
+    'surroundings',
+    'rehearsals',
+    'secretsOfToday',
+    'survivors',
+    'endSurvivors',
+    'close',
+  ])
   return new Proxy({} as Platform, { get: (_, name) => (absent.has(name) ? undefined : (known[name] ?? fail())) })
 }

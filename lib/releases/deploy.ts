@@ -1,7 +1,7 @@
 import { commit, gate, inTurn, result, step, tidy, watching } from '../plan/nodes.ts'
 import type { Change, Json, Node, Step } from '../plan/plan.ts'
 import { type Bundle, plain } from '../platforms/platform.ts'
-import { type ReleaseFacts, versionsOf } from './facts.ts'
+import { backOf, type ReleaseFacts, versionsOf } from './facts.ts'
 import { downNow } from './preflight.ts'
 import type { ReleaseRecord } from './records.ts'
 import {
@@ -124,15 +124,14 @@ function besides(what: NewRelease, without: readonly string[]): Node[] {
 /** One platform replaces in place and moves the traffic itself, instance by instance. */
 function inPlace(what: NewRelease): Node[] {
   const { site, facts, bundle } = what
-  const back = facts.current?.bundle ?? null
   const next = nameOf(bundle)
   return [
     ...migrated(what),
     watching(watchOf(site), 'Roll it out', [
       step('Know the front door as it is', baseline(probeOf(site)), { budgetMs: REACH_MS }),
       step(
-        back ? `Replace ${versionsOf(back.services)} by ${next}` : `Start ${next}, the first release`,
-        replaceRelease({ bundle, without: [], back }),
+        facts.serving ? `Replace ${versionsOf(facts.serving.services)} by ${next}` : `Start ${next}, the first release`,
+        replaceRelease({ bundle, without: [], back: backOf(facts) }),
         {
           budgetMs: START_MS,
         },

@@ -24,8 +24,14 @@ export type ReleaseFacts = {
 /** Looks at an environment; where the platform cannot be looked at, all else is empty and `platform` says why. */
 export async function lookAtReleases(site: ReleaseSite, doing: Doing): Promise<ReleaseFacts> {
   const platform = platformOf(site)
+  // All at once, and what is of no use any more is ended: one that does not answer would keep us for as long as its patience is.
+  const idle = new AbortController()
+  const eager = { ...doing, signal: AbortSignal.any([doing.signal, idle.signal]) }
+  const looks = Promise.all([platform.standing(eager), releasesOf(platform), platform.time(eager)])
+  looks.catch(() => undefined)
   const facts = await platform.facts(doing)
-  if (facts.state !== 'answers')
+  if (facts.state !== 'answers') {
+    idle.abort()
     return {
       platform: facts,
       standing: { slots: {}, serving: null, idle: '' },
@@ -34,7 +40,8 @@ export async function lookAtReleases(site: ReleaseSite, doing: Doing): Promise<R
       current: undefined,
       time: new Date().toISOString(),
     }
-  const [observed, records, time] = await Promise.all([platform.standing(doing), releasesOf(platform), platform.time(doing)])
+  }
+  const [observed, records, time] = await looks
   const standing = { ...observed, serving: observed.serving ?? meantToServe(observed) }
   const serving = standing.serving === null ? null : (standing.slots[standing.serving] ?? null)
   return { platform: facts, standing, records, serving, current: recordOf(records, serving?.release), time }
@@ -44,6 +51,12 @@ export async function lookAtReleases(site: ReleaseSite, doing: Doing): Promise<R
 function meantToServe({ slots, idle }: Standing): string | null {
   return Object.keys(slots).find(slot => slot !== idle && slots[slot]?.is === 'running') ?? null
 }
+
+/**
+ * What is put back where a release replaces in place: what serves, or, when that was never verified because somebody changed it or a release was
+ * applied by half, the newest that was. Null where nothing serves, or nothing was ever verified.
+ */
+export const backOf = ({ serving, current, records }: ReleaseFacts): Bundle | null => (serving ? ((current ?? records[0])?.bundle ?? null) : null)
 
 /** The versions that every service of the release will have: what is asked for, and for the rest what serves. */
 export function wantedOf(

@@ -20,6 +20,9 @@ export function releaseChecks(site: ReleaseSite): readonly Check[] {
   return [
     ...services,
     ...configuredChecks(site),
+    ...(site.platform.surroundings
+      ? [{ name: 'platform', kind: 'platform', limitMs: PLATFORM_LIMIT_MS, look: (doing: Doing) => platformLook(site, doing) }]
+      : []),
     { name: 'front door', kind: 'http', limitMs: PLATFORM_LIMIT_MS, look: doing => doorLook(site, doing) },
     { name: 'release', kind: 'image-drift', limitMs: PLATFORM_LIMIT_MS, look: async doing => releaseLook(await facts(doing)) },
   ]
@@ -60,6 +63,17 @@ async function doorLook(site: ReleaseSite, doing: Doing): Promise<Look> {
   const where = new URL(path, door.url).href
   if (failed !== undefined) return { is: 'unhealthy', says: `${where}: ${failed}`, measured: { tookMs } }
   return { is: status >= 500 ? 'unhealthy' : 'healthy', says: `${where}: ${status} in ${tookMs} ms`, measured: { status, tookMs } }
+}
+
+/** What the services stand on, and what keeps others from their work: databases, volumes, budgets, autoscalers, periodic jobs. */
+async function platformLook(site: ReleaseSite, doing: Doing): Promise<Look> {
+  const found = await platformOf(site).surroundings?.(doing)
+  if (!found) return { is: 'unknown', says: 'it cannot tell' }
+  const { faults, unseen, counted: measured, look } = found
+  if (faults.length > 0) return { is: 'unhealthy', says: faults.join('; '), measured, look }
+  if (unseen.length > 0) return { is: 'unknown', says: unseen.join('; '), measured, look }
+  const all = Object.entries(measured).map(([name, n]) => `${n} ${name}`)
+  return { is: 'healthy', says: `besides its services ${all.join(', ')}`, measured }
 }
 
 /** Whether what runs is what was recorded: nobody changed it by hand. */

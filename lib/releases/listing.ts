@@ -1,7 +1,7 @@
 import { count, spent } from '../plan/durations.ts'
 import type { Json } from '../plan/plan.ts'
 import { type Bundle, plain } from '../platforms/platform.ts'
-import { type ReleaseFacts, versionsOf } from './facts.ts'
+import { backOf, type ReleaseFacts, versionsOf } from './facts.ts'
 import { type DoorFigures, type ReleaseRecord, recordOf, targetOf } from './records.ts'
 
 /** `1,842 requests, 0 failed, longest gap 3 ms`; empty where nothing was watched. */
@@ -12,12 +12,15 @@ export function doorSays(door: Json | DoorFigures | null): string {
 }
 
 /** What serves after a release was taken back, and what users saw of it. */
-export function stillServes({ serving }: ReleaseFacts, door: Json): string {
+export function stillServes(facts: ReleaseFacts, door: Json): string {
+  const { serving, standing } = facts
   if (!serving?.release) return 'nothing serves, as before'
   const moved = door !== null && typeof door === 'object' && !Array.isArray(door) && (door as { readonly moved?: boolean }).moved === true
-  return [`${versionsOf(serving.services)} still serves`, moved ? '' : 'traffic never moved', doorSays(door) && `front door: ${doorSays(door)}`]
-    .filter(Boolean)
-    .join('; ')
+  // In place, what was never verified is not what was put back.
+  const back = standing.serving === 'live' ? backOf(facts) : null
+  const serves =
+    back && back.release !== serving.release ? `${versionsOf(back.services)} serves again` : `${versionsOf(serving.services)} still serves`
+  return [serves, moved ? '' : 'traffic never moved', doorSays(door) && `front door: ${doorSays(door)}`].filter(Boolean).join('; ')
 }
 
 /** What a run put there, and what served before it. Of a run that another process finished its record tells: what serves now is what it made. */

@@ -1,5 +1,7 @@
+import { answering } from '../backups/facts.ts'
 import { size } from '../plan/durations.ts'
 import type { ImageFacts, ServiceState } from '../platforms/platform.ts'
+import type { PartFacts } from '../sources/source.ts'
 import type { Ran, ReleaseFacts } from './facts.ts'
 import type { Freeze, ReleaseSite } from './site.ts'
 
@@ -21,6 +23,12 @@ export function platformAnswers({ platform }: Pick<ReleaseFacts, 'platform'>): A
     ...(mend ? { mend } : {}),
   }))
   return [answers, ...tools]
+}
+
+/** A part of the data can be backed up before anything changes. */
+export function savable(part: PartFacts): Omit<Assertion, 'exit'> {
+  const { title, holds, because } = answering(part)
+  return { title, holds, because, mend: 'where there is no data yet, or another backup of it: --skip-backup, which is recorded' }
 }
 
 /** What is asked for is said of services that there are, once each. */

@@ -1,4 +1,5 @@
 import type { Doing, Node } from '../plan/plan.ts'
+import { redact } from '../plan/secrets.ts'
 import type { Bundle } from '../platforms/platform.ts'
 import { type NewRelease, releasePlan } from './deploy.ts'
 import { type ReleaseFacts, versionsOf } from './facts.ts'
@@ -43,6 +44,21 @@ export function stillThere(bundle: Bundle, kept: Readonly<Record<string, string>
   ]
 }
 
+/** Secrets that are not what a release had, by name, on a platform that gives it today's when it comes back. */
+export async function otherSecrets(site: ReleaseSite, { secrets }: Bundle, doing: Doing): Promise<string[]> {
+  const platform = platformOf(site)
+  if (!platform.secretsOfToday) return []
+  try {
+    const now = (await platform.draft(doing)).secrets
+    const other = [...new Set([...Object.keys(now), ...Object.keys(secrets)])].filter(name => now[name] !== secrets[name]).sort()
+    return other.length > 0 ? [`it comes back with the secrets of today, and these were others then: ${other.join(', ')}`] : []
+  } catch (error) {
+    // Files of today that are not valid are no reason not to go back.
+    doing.signal.throwIfAborted()
+    return [`whether the secrets of today are those that it had is not known: ${redact(error instanceof Error ? error.message : String(error))}`]
+  }
+}
+
 /**
  * Whether the data stands where the release to go back to knew it. It ran on data that was migrated with a way back while it was replaced; what was
  * migrated for good it may not understand: then only a restore goes back, or a person's word.
@@ -59,8 +75,8 @@ export function schemaFits(site: ReleaseSite, facts: ReleaseFacts, target: Relea
       ? `${versionsOf(forGood.bundle.services)} migrated the data for good (${forGood.migration?.before} → ${forGood.migration?.after}); ${versionsOf(target.bundle.services)} has never run on it`
       : '',
     mend: forGood?.backup
-      ? `npx zx runbooks/restore.ts ${to} --backup=${forGood.backup}, and then roll back with --keep-schema=KEEP; or --keep-schema=KEEP alone, if the old version understands the data`
-      : '--keep-schema=KEEP, if the old version understands the data (it is recorded)',
+      ? `npx zx runbooks/rollback.ts ${to} --rehearse, to know whether the old version understands the data; npx zx runbooks/restore.ts ${to} --backup=${forGood.backup}, and then roll back with --keep-schema=KEEP; or --keep-schema=KEEP alone, if it does`
+      : `npx zx runbooks/rollback.ts ${to} --rehearse, to know whether the old version understands the data; --keep-schema=KEEP, if it does (it is recorded)`,
     ...(moved.length > 0 ? { note: `the data stays at migration ${moved[0]?.migration?.after}` } : {}),
   }
 }

@@ -12,6 +12,8 @@ export type Smoke =
       readonly withinMs: number
       /** Text that the answer must contain. */
       readonly contains?: string
+      /** Who gives it; known to the front door alone where it is absent and several are behind it. */
+      readonly service?: string
     }
   | { readonly kind: 'run'; readonly service: string; readonly argv: readonly string[] }
 
@@ -25,6 +27,9 @@ export type Migrate = {
   readonly down?: readonly string[]
 }
 
+/** What a setting is in a rehearsal: the part whose copy it leads to, or a value of its own, in place of a part that is left out where it says so. */
+export type Rehearsed = string | { readonly value: string; readonly insteadOf?: string }
+
 /** How releases of a stack are made and judged. */
 export type Deploy = {
   readonly smoke: readonly Smoke[]
@@ -36,6 +41,8 @@ export type Deploy = {
   /** Whether a recovery point is taken first. */
   readonly backup: boolean
   readonly migrate?: Migrate
+  /** What releases are given in a rehearsal, by the name of the setting. */
+  readonly rehearse?: Readonly<Record<string, Rehearsed>>
   /** Commands on this machine that must exit 0 first. */
   readonly tests?: readonly string[]
   readonly scan?: readonly string[]

@@ -14,3 +14,7 @@ export async function nowServes({ site, doing }: { site: ReleaseSite; doing: Doi
 /** Whether what is asked for is a release: a configured service needs no version. */
 export const isReleased = ({ site, options }: { site: ReleaseSite; options: { readonly service: readonly string[] } }): boolean =>
   !options.service.some(name => site.configured?.has(name))
+
+/** Whether a rollback is only tried, on a copy that may have to be decrypted. */
+export const isRehearsed = ({ site, options }: { site: ReleaseSite; options: { readonly rehearse: boolean } }): boolean =>
+  options.rehearse && site.encryption !== undefined

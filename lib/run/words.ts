@@ -46,12 +46,16 @@ export {
   platformAnswers,
   preflightLine,
   roomThere,
+  savable,
   sickNow,
   unseenImages,
   versionsKnown,
 } from '../releases/preflight.ts'
 export { namedRelease, targetOf } from '../releases/records.ts'
-export { keptFiles, nothingToGoBackTo, rollbackPlan, rolledBack, schemaFits, stillThere } from '../releases/rollback.ts'
+export { lookAtRehearsal } from '../releases/rehearse/facts.ts'
+export { rehearsalPlan } from '../releases/rehearse/plan.ts'
+export { canRehearse, keptApart, rehearsalEnd, rehearsalLines, rehearsedAlone } from '../releases/rehearse/words.ts'
+export { keptFiles, nothingToGoBackTo, otherSecrets, rollbackPlan, rolledBack, schemaFits, stillThere } from '../releases/rollback.ts'
 export { setupLines, setupOn, setupPlan, setupResult, surveyOf } from '../releases/setup.ts'
 export { findingsTable } from './show/findings.ts'
 export { lossTable } from './show/loss.ts'

@@ -36,6 +36,12 @@ export function spotOf(at: Spots, place: Place | 'live', run: string): string {
   return place === 'beside' ? at.beside(run) : at.drill(run)
 }
 
+/** A path, or an address with one (`file:`, `sqlite://`), that leads to the live data, as one that leads to the copy of a drill; undefined for any other. */
+export function copyOfPath(at: Spots, address: string, run: string): string | undefined {
+  const [, scheme = '', path = '', rest = ''] = /^((?:file|sqlite3?):(?:\/\/)?)?([^?]*)(\?.*)?$/s.exec(address.trim()) ?? []
+  return path.startsWith('/') && resolve(path) === at.live ? `${scheme}${at.drill(run)}${rest}` : undefined
+}
+
 /** The content of a place where nothing stands: none for lost live data; throws Trouble(4) where something should have been loaded. */
 export function nothingAt(at: Spots, place: Place | 'live', run: string): Content {
   if (place === 'live') return { items: {}, warnings: [] }

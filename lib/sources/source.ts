@@ -77,6 +77,12 @@ export interface Source {
   /** The runs (short ids) that left something aside or beside, so that old ones can be let go of. */
   remains(doing: Doing): Promise<readonly { readonly run: string; readonly place: 'beside' | 'aside' | 'scratch' }[]>
 
+  /**
+   * What an application is to be given instead of `address` (a path, an address of a server), so that it works on the scratch copy of a run and never
+   * on live data; undefined for a value that does not lead to this part. Absent where no application can be led to a copy.
+   */
+  copyFor?(address: string, run: string): string | undefined
+
   /** Why writers must be stopped from outside before a swap; absent where the swap or the lock is enough. */
   readonly writersMustStop?: string
 

@@ -46,10 +46,17 @@ export function deploySchema(z: Z): ZodType {
       status: z.int().min(100).max(599).optional(),
       within: duration(z).optional(),
       contains: z.string().min(1).optional(),
+      service: z.string().min(1).optional(),
     }),
     z.strictObject({ kind: z.literal('run'), service: z.string().min(1), argv: argv(z) }),
   ])
+  const setting = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name has letters, digits and _')
+  const rehearsed = z.union(
+    [z.string().min(1), z.strictObject({ value: z.string(), insteadOf: z.string().min(1).optional() })],
+    "the name of a part, or { value: '…', insteadOf: '…' }",
+  )
   return z.strictObject({
+    rehearse: z.record(setting, rehearsed).optional(),
     smoke: z.array(smoke).optional(),
     metrics: z.array(smoke).optional(),
     bake: duration(z).optional(),
@@ -68,12 +75,23 @@ export function deploySchema(z: Z): ZodType {
   })
 }
 
+/** Settings of a rehearsal lead to parts that there are, in one of the environments at least. */
+export function rehearsedKnown({ data, environments, deploy = {} }: StackDescription, context: RefinementCtx): void {
+  const parts = [...new Set([data, ...Object.values(environments).map(one => one.data ?? {})].flatMap(all => Object.keys(all)))]
+  for (const [name, is] of Object.entries(deploy.rehearse ?? {})) {
+    const part = typeof is === 'string' ? is : is.insteadOf
+    if (part === undefined || parts.includes(part)) continue
+    const message = `there is no part "${part}" of the data; there are ${parts.join(', ') || 'none'}`
+    context.addIssue({ code: 'custom', path: ['deploy', 'rehearse', name], message })
+  }
+}
+
 /** Commands of a release run in services that there are. */
 export function servicesKnown({ services = {}, deploy = {} }: StackDescription, context: RefinementCtx): void {
   const { smoke = [], metrics = [], migrate } = deploy
   const tests = { smoke, metrics }
   const named = Object.entries(tests).flatMap(([list, all]) =>
-    all.flatMap((test, i) => (test.kind === 'run' ? [{ path: ['deploy', list, i, 'service'], service: test.service }] : [])),
+    all.flatMap((test, i) => (test.service !== undefined ? [{ path: ['deploy', list, i, 'service'], service: test.service }] : [])),
   )
   for (const { path, service } of [...named, ...(migrate ? [{ path: ['deploy', 'migrate', 'service'], service: migrate.service }] : [])]) {
     if (service in services) continue

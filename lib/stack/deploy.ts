@@ -14,8 +14,8 @@ const KEEP = 5
 
 function smokeOf(smoke: NonNullable<DeployDescription['smoke']>[number]): Smoke {
   if (smoke.kind === 'run') return smoke
-  const { kind, path, status = 200, within, contains } = smoke
-  return { kind, path, status, withinMs: within ? ms(within) : ANSWER_MS, ...(contains ? { contains } : {}) }
+  const { kind, path, status = 200, within, contains, service } = smoke
+  return { kind, path, status, withinMs: within ? ms(within) : ANSWER_MS, ...(contains ? { contains } : {}), ...(service ? { service } : {}) }
 }
 
 /** How releases of a stack are made in an environment, with what was left unsaid. */
@@ -28,6 +28,7 @@ export function deployOf({ deploy = {}, services = {} }: StackDescription, envir
     budgetMs: deploy.budget ? ms(deploy.budget) : BUDGET_MS,
     backup: deploy.backup ?? environment.protected === true,
     ...(deploy.migrate ? { migrate: deploy.migrate } : {}),
+    ...(deploy.rehearse ? { rehearse: deploy.rehearse } : {}),
     ...(deploy.tests ? { tests: deploy.tests } : {}),
     ...(deploy.scan ? { scan: deploy.scan } : {}),
     ...(deploy.imageSize ? { imageBytes: parseSize(deploy.imageSize) ?? 0 } : {}),

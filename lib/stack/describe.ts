@@ -3,7 +3,10 @@ import type { Schedule } from '../backups/schedule.ts'
 import type { On } from '../notify/notify.ts'
 import type { Duration } from '../plan/durations.ts'
 import type { ConfiguredDescription } from './describe-configured.ts'
+import type { DeployDescription } from './describe-deploy.ts'
 import type { SetupDescription } from './describe-setup.ts'
+
+export { type DeployDescription, http, run } from './describe-deploy.ts'
 
 /** A value that is read from the environment or the env file when it is needed. `hidden` ones become a Secret. */
 export type FromEnv = { readonly env: string; readonly hidden: boolean }
@@ -192,44 +195,8 @@ export type ServiceOfStack = {
   twice: 'allowed' | 'never'
 }
 
-/** An answer that a good release gives at the front door. */
-export const http = (path: string, expects: { status?: number; within?: Duration; contains?: string } = {}) => ({
-  kind: 'http' as const,
-  path,
-  ...expects,
-})
-/** A command that exits 0 inside a good release. */
-export const run = (service: string, ...argv: readonly [string, ...string[]]) => ({ kind: 'run' as const, service, argv })
-
 /** A time in which nothing is deployed, unless DEPLOY is typed: from `2026-05-14 06:00` to …, or while a setting is true. */
 export const frozen = (when: { from: string; to: string; why: string } | { whenSet: string; why: string }) => ({ kind: 'frozen' as const, ...when })
-
-/** How releases of a stack are made and judged. */
-export type DeployDescription = {
-  smoke?: readonly (ReturnType<typeof http> | ReturnType<typeof run>)[]
-  /** Checked once the traffic has moved. */
-  metrics?: readonly (ReturnType<typeof http> | ReturnType<typeof run>)[]
-  /** How long a new release is watched under all of the traffic; 30s unless said. */
-  bake?: Duration
-  /** Longest time until every service is healthy; 2min unless said. */
-  budget?: Duration
-  /** A recovery point first; unless said, where the environment is protected. */
-  backup?: boolean
-  /** `at` prints the id that the data stands at; without `down` a migration is taken for irreversible. */
-  migrate?: { service: string; up: readonly string[]; at: readonly string[]; down?: readonly string[] }
-  /** A command on this machine that must exit 0 first, unless --skip-tests. */
-  tests?: readonly string[]
-  /** A command on this machine that must exit 0 with an image's name appended. */
-  scan?: readonly string[]
-  /** `200MB`: no image may be larger. */
-  imageSize?: string
-  /** What the flight recorder asks the front door for; the first split service's health, 60 times a second, unless said. */
-  probe?: { path: string; perSecond?: number }
-  /** What every version must look like, as a regular expression: `^v\\d+\\.\\d+\\.\\d+$`. */
-  versions?: string
-  /** Verified releases that are kept; 5 unless said. */
-  keep?: number
-}
 
 /** Commands that stop and start what writes the data; `running` exits 0 while it runs, 1 while it is stopped. */
 export type WritersDescription = { readonly stop: readonly string[]; readonly start: readonly string[]; readonly running: readonly string[] }

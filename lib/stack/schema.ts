@@ -8,7 +8,7 @@ import { PLATFORMS } from '../platforms/registry.ts'
 import { SOURCES } from '../sources/registry.ts'
 import { STORES } from '../stores/registry.ts'
 import { configuredKnown, configuredSchema } from './configured-schema.ts'
-import { deploySchema, freezeSchema, servicesKnown, servicesSchema } from './deploy-schema.ts'
+import { deploySchema, freezeSchema, rehearsedKnown, servicesKnown, servicesSchema } from './deploy-schema.ts'
 import type { StackDescription } from './describe.ts'
 import { placesKnown } from './places.ts'
 import { setupKnown, setupSchema } from './setup-schema.ts'
@@ -85,6 +85,7 @@ function schema(z: typeof import('zod')): ZodType {
   })
   return stack.superRefine((value, context) => {
     servicesKnown(value as unknown as StackDescription, context)
+    rehearsedKnown(value as unknown as StackDescription, context)
     configuredKnown(value as unknown as StackDescription, context)
     placesKnown(value as unknown as StackDescription, context)
     setupKnown(value as unknown as StackDescription, context)

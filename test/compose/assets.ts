@@ -72,7 +72,8 @@ export const yamlOf = (stack: string, path: string): unknown => parse(textOf(sta
 export const composeOf = (stack: string, path: string): ComposeFile => yamlOf(stack, path) as ComposeFile
 
 /** The Compose files of a stack that have services whole, not only what is changed of them. */
-export const wholeFiles = (stack: string): string[] => filesOf(stack).filter(path => ['app.yaml', 'edge.yaml', 'monitoring.yaml'].includes(path))
+export const wholeFiles = (stack: string): string[] =>
+  filesOf(stack).filter(path => ['app.yaml', 'edge.yaml', 'monitoring.yaml', 'rehearsal.yaml'].includes(path))
 
 /** A text of a Compose file as it is when no variable is set: defaults put in, `$$` as `$`. */
 export const filled = (text: string): string => text.replace(/\$\{\w+:-((?:[^{}]|\{[^{}]*\})*)\}/g, '$1').replaceAll('$$', '$')

@@ -13,7 +13,7 @@ describe('every service', () => {
     const names = Object.fromEntries(STACKS.map(stack => [stack, servicesOf(stack).map(({ name }) => name)]))
     expect(names).toEqual({
       benevoclic: ['benevoclic-api', 'nginx', 'prometheus', 'alertmanager', 'grafana', 'node-exporter'],
-      ecosyste: ['backend', 'frontend', 'nginx', 'postgres', 'redis'],
+      ecosyste: ['backend', 'frontend', 'nginx', 'postgres', 'redis', 'rehearsal-redis'],
       'immo-express': ['backend', 'frontend', 'nginx', 'mongodb'],
     })
   })

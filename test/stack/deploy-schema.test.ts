@@ -33,6 +33,7 @@ test('what the documents show is valid', async () => {
     budget: '2min',
     backup: true,
     migrate: { service: 'web', up: ['up'], at: ['at'], down: ['down', '{to}'] },
+    rehearse: { MAIL: { value: 'off' } },
     tests: ['npm', 'test'],
     scan: ['trivy', 'image'],
     imageSize: '200MB',
@@ -87,6 +88,15 @@ describe('each refusal names the field', () => {
       { smoke: [{ kind: 'run', service: 'wbe', argv: ['true'] }] },
       /deploy\.smoke\.0\.service: there is no service "wbe"/,
     ],
+    [
+      'a smoke test that a service answers that there is none of',
+      { smoke: [{ kind: 'http', path: '/', service: 'wbe' }] },
+      /deploy\.smoke\.0\.service: there is no service "wbe"/,
+    ],
+    ['a rehearsal with a copy of a part that there is none of', { rehearse: { URL: 'cache' } }, /deploy\.rehearse\.URL: there is no part "cache"/],
+    ['a rehearsal without such a part', { rehearse: { URL: { value: '', insteadOf: 'cache' } } }, /deploy\.rehearse\.URL: there is no part "cache"/],
+    ['a rehearsal with a value that is none', { rehearse: { URL: { to: 'x' } } }, /deploy\.rehearse\.URL: .*the name of a part, or/],
+    ['a rehearsal with a setting that no platform has', { rehearse: { 'A-B': { value: 'x' } } }, /deploy\.rehearse\.A-B: Invalid key/],
     [
       'a metrics check in a service that there is none of',
       { metrics: [{ kind: 'run', service: 'wbe', argv: ['true'] }] },

@@ -69,6 +69,13 @@ describeWith(
       expect(await served('/health')).toBe('backend 1.1.0\n')
     })
 
+    test('going back is rehearsed on a copy of the database and with an empty Redis, and leaves nothing', async () => {
+      const before = data()
+      const safe = /^SAFE ecosyste\/production: 1\.0\.0 was healthy and passed 2 smoke tests in .* on a copy of .* old\), verified/
+      expect(said(await run(0, safe, 'rollback', '--rehearse', '--yes'))).toContain('! without cache: no application is led to a copy of that')
+      expect([data(), stack.engine.docker('ps', '-aq', '--filter', 'label=com.docker.compose.project=ecosyste-rehearsal')]).toEqual([before, ''])
+    })
+
     test('a tag that the registry does not have is refused', async () => {
       const ran = await run(3, /^REFUSED /, 'deploy', '--version=9.9.9', '--skip-backup', AGREED)
       expect(said(ran)).toMatch(/ecosyste\/backend:9\.9\.9 is missing/)

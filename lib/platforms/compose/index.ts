@@ -10,6 +10,7 @@ import { edgeDifference, edgeTakesFiles } from './edge.ts'
 import { factsOf, timeOf } from './facts.ts'
 import { fetch, fetchedOf } from './fetch.ts'
 import { imagesOf } from './images.ts'
+import { rehearsalsOf } from './rehearsal.ts'
 import { setupOf } from './setup.ts'
 import { type ComposeOptions, pathsOf, type Site } from './site.ts'
 import { inside, logOf, once, remove, start, stop, toggle, writers } from './slots.ts'
@@ -56,6 +57,7 @@ export function compose(setting: Setting, options: ComposeOptions): Platform {
     log: (slot, service, lines, doing) => logOf(site, slot, service, lines, doing),
     door: doing => doorOf(site, doing),
     split: trafficOf(site),
+    rehearsals: rehearsalsOf(site),
     ...(setting.configured && setting.configured.length > 0 ? { configured: configuredOf(site) } : {}),
     writers: writers(site),
     setup: () => setupOf(site),

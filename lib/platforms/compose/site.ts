@@ -1,6 +1,7 @@
 import type { Host } from '../../exec/host.ts'
 import type { Secret } from '../../plan/secrets.ts'
 import type { Setting } from '../registry.ts'
+import { REHEARSAL } from '../rehearsal.ts'
 
 /** What a team writes of a stack on Docker Compose, with its references read. */
 export type ComposeOptions = {
@@ -71,6 +72,18 @@ function quoted(value: string): string {
   return `"${escaped}"`
 }
 
+/** The values of an env file that `envFile` wrote. */
+export function envValues(file: Buffer): Record<string, string> {
+  const lines = file.toString('utf8').split('\n').filter(Boolean)
+  return Object.fromEntries(
+    lines.map(line => {
+      const [name, value] = [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
+      const inner = value.slice(1, -1)
+      return [name, value.startsWith("'") ? inner : inner.replace(/\\(.)/gs, (_, c: string) => ({ n: '\n', r: '\r' })[c] ?? c)]
+    }),
+  )
+}
+
 /** `docker compose` for the project of the edge: its own words, without those of a release. */
 export function edgeArgv(site: Site): string[] {
   const { edge } = pathsOf(site)
@@ -87,10 +100,14 @@ export function edgeArgv(site: Site): string[] {
   ]
 }
 
+/** What stands in, in a rehearsal, for servers that no release is led to a copy of. */
+export const STAND_INS = 'rehearsal.yaml'
+
 /** `docker compose` for a release in its slot, with the files as they were staged. */
 export function slotArgv(site: Site, release: string, slot: string): string[] {
   const folder = pathsOf(site).release(release)
   const envs = ['environment', 'release.env', 'images.env'].flatMap(name => ['--env-file', `${folder}/${name}`])
-  const files = ['-f', `${folder}/files/app.yaml`, '-f', `${folder}/release.yaml`]
+  const more = slot === REHEARSAL ? ['-f', `${folder}/${STAND_INS}`] : []
+  const files = ['-f', `${folder}/files/app.yaml`, '-f', `${folder}/release.yaml`, ...more]
   return ['compose', '-p', projectOf(site, slot), '--project-directory', `${folder}/files`, ...envs, ...files]
 }

@@ -41,25 +41,21 @@ slot=$1; shift
 pin "$@" && echo "SLOT='$slot'" >>"$1/images.env" || exit 3
 shift $(($2*3+2))`
 
-/**
- * As PINNED, then `up` with all services but those of the first argument, a list with spaces around each. What a former release has left of
- * these in the slot goes: nothing there may be of another release.
- */
-const UP = `${PINNED}
-without=$1; shift
-[ "$without" != ' ' ] || exec docker "$@" up --detach --no-build --remove-orphans
-docker "$@" rm --stop --force $without >/dev/null || exit
-services=
-for one in $(docker "$@" config --services); do case $without in *" $one "*) ;; *) services="$services $one" ;; esac; done
-exec docker "$@" up --detach --no-build --remove-orphans --no-deps $services`
-
 /** Puts a release into its slot; what is there of it and stopped is only started. */
-export function start(site: Site, bundle: Bundle, without: readonly string[]): readonly Action[] {
+export const start = (site: Site, bundle: Bundle, without: readonly string[]): readonly Action[] => [edgeIsUp(site), up(site, bundle, without)]
+
+/**
+ * The same, where the networks of the edge are there. Of services that are left out there is then no container: what a former release has left of
+ * them in the slot goes, and those that depend on them do not wait.
+ */
+export function up(site: Site, bundle: Bundle, without: readonly string[]): Action {
   const argv = slotArgv(site, bundle.release, bundle.slot)
-  const args = [...pinArgs(site, bundle), ` ${without.map(name => `${name} `).join('')}`, ...argv]
-  const chosen = Object.keys(bundle.services).filter(name => !without.includes(name))
-  const prints = typed('docker', ...argv, 'up', '--detach', '--no-build', '--remove-orphans', ...(without.length > 0 ? ['--no-deps', ...chosen] : []))
-  return [edgeIsUp(site), action(prints, async doing => void (await done(site, `starting ${bundle.release} in ${bundle.slot}`, UP, doing, args)))]
+  const words = [...argv, 'up', '--detach', '--no-build', '--remove-orphans', ...without.flatMap(name => ['--scale', `${name}=0`])]
+  const what = `starting ${bundle.release} in ${bundle.slot}`
+  return action(
+    typed('docker', ...words),
+    async doing => void (await done(site, what, `${PINNED}\nexec docker "$@"`, doing, [...pinArgs(site, bundle), ...words])),
+  )
 }
 
 /** Stops or starts single services. */
@@ -75,7 +71,8 @@ export function toggle(site: Site, bundle: Bundle, services: readonly string[], 
   ]
 }
 
-const plainDocker = (site: Site, what: string, argv: readonly string[]): Action =>
+/** One docker command on the host, that prints as it is typed there. */
+export const plainDocker = (site: Site, what: string, argv: readonly string[]): Action =>
   action(typed('docker', ...argv), async doing => void (await done(site, what, 'exec docker "$@"', doing, argv)))
 
 /** Stops a slot; its containers stay. */

@@ -66,11 +66,6 @@ function allFiles(site: Site, bundle: Bundle, { environment, ...files }: Files):
     ...Object.fromEntries(services.map(([name, { version }]) => [`${variableOf(name)}_VERSION`, version])),
     ...variables(site, true),
   }
-  const labels = { 'runbooks.release': bundle.release, 'runbooks.slot': `\${SLOT}` }
-  const pinned = services.map(([name, { version, digest }]) => {
-    const own = { ...labels, 'runbooks.version': version, ...(digest === null ? {} : { 'runbooks.digest': digest }) }
-    return [name, { image: `\${RUNBOOKS_IMAGE_${variableOf(name)}:?}`, pull_policy: 'never', labels: own }] as const
-  })
   const of = (prefix: string, all: Readonly<Record<string, Buffer>>) =>
     Object.fromEntries(Object.entries(all).map(([name, bytes]) => [prefix + name, bytes]))
   return {
@@ -79,9 +74,19 @@ function allFiles(site: Site, bundle: Bundle, { environment, ...files }: Files):
     environment: environment ?? Buffer.alloc(0),
     'release.env': Buffer.from(envFile(values)),
     'images.env': Buffer.alloc(0),
-    // JSON is YAML.
-    'release.yaml': Buffer.from(`${JSON.stringify({ services: Object.fromEntries(pinned) }, null, 2)}\n`),
+    'release.yaml': pinned(bundle),
   }
+}
+
+/** What is put over app.yaml: images by what a pin says, labels, and what `more` has for a service. */
+export function pinned(bundle: Bundle, more: (service: string) => object = () => ({})): Buffer {
+  const labels = { 'runbooks.release': bundle.release, 'runbooks.slot': `\${SLOT}` }
+  const services = Object.entries(bundle.services).map(([name, { version, digest }]) => {
+    const own = { ...labels, 'runbooks.version': version, ...(digest === null ? {} : { 'runbooks.digest': digest }) }
+    return [name, { image: `\${RUNBOOKS_IMAGE_${variableOf(name)}:?}`, pull_policy: 'never', labels: own, ...more(name) }] as const
+  })
+  // JSON is YAML.
+  return Buffer.from(`${JSON.stringify({ services: Object.fromEntries(services) }, null, 2)}\n`)
 }
 
 /** Removes what is kept of a release. */

@@ -14,6 +14,7 @@ import { closeDoor, doorOf, drained, ensureProxy, move, routesOf, served, trackO
 import { onceCommand } from './launch.ts'
 import { beside, type Options, type Place, pathsOf, SLOTS } from './place.ts'
 import { readAnyJson, type SplitFile } from './records.ts'
+import { rehearsalsOf } from './rehearsal.ts'
 import { logOf, slotState, verdict } from './seen.ts'
 import { removeSlot, startSlot, stopSlot, toggleServices } from './slots.ts'
 import { fetched, stage, staged, unstage } from './stage.ts'
@@ -51,6 +52,7 @@ export async function sandbox(setting: Setting, options: Options): Promise<Platf
     inside: (service, command, inside) => insideService(place, service, command, inside),
     door: async () => ({ url: doorOf(place), headers: {} }),
     split: splitOf(place),
+    rehearsals: rehearsalsOf(place),
     writers: {
       running: () => writersRun(place),
       stop: () => [act('stop all services', () => stopWriters(place))],

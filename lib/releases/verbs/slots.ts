@@ -63,7 +63,16 @@ export const started: Verb<StartArgs, S, ReleaseSite> = {
 }
 
 /** Replace what serves: users get the new version instance by instance, so a protected environment wants its name typed. */
-export const replaced: Verb<StartArgs, S, ReleaseSite> = { ...started, effect: 'destroy' }
+export const replaced: Verb<StartArgs, S, ReleaseSite> = {
+  ...started,
+  effect: 'destroy',
+  undone: 'put back what was verified last',
+  undo(args, before) {
+    if (args.back === null && before.is !== 'absent' && before.release !== args.bundle.release)
+      return { none: 'what ran before was never verified, so it cannot be put back, and nothing is removed', person: true }
+    return started.undo(args, before)
+  },
+}
 
 /** Put the former release back in place and wait until it serves. */
 export const returned: Verb<StartArgs, Json, ReleaseSite> = {

@@ -23,12 +23,12 @@ function tone(exit: number): string {
   return exit === 4 || exit === 130 || exit === 143 ? 'warn' : 'bad'
 }
 
+/** Programs that people are told to call. */
+const PROGRAM = /^(npx|npm|ssh|kubectl|docker|curl|mongosh|psql|redis-cli|sqlite3|sudo|cat|ls|df|tail|less|rm|zstd|tar)\b/
+
 /** Words that begin a line which is not meant to be pasted: it ends as a sentence or a lead-in does, or has no option and no path. */
 function isCommand(text: string): boolean {
-  return (
-    !/(,| then|:|\.)$/i.test(text.trim()) &&
-    /(^(npx|npm|ssh|kubectl|docker|mongosh|psql|redis-cli|sqlite3|sudo|cat|ls|df|tail|less|rm|zstd|tar)\b|\s--?\w)/.test(text.trim())
-  )
+  return !/(,| then|:|\.)$/i.test(text.trim()) && (PROGRAM.test(text.trim()) || /\s--?\w/.test(text))
 }
 
 function paragraphs(texts: readonly string[]): Html[] {
@@ -38,6 +38,18 @@ function paragraphs(texts: readonly string[]): Html[] {
 /** Commands as blocks that one click selects whole; sentences between them as they are. */
 function commands(texts: readonly string[]): Html[] {
   return texts.map(text => (isCommand(text) ? html`<pre class="copy">${text}</pre>` : html`<p>${text}</p>`))
+}
+
+/** Where to look: commands as blocks to select, and whatever a failed step left (events, a log) as one block, line by line. */
+function evidence(texts: readonly string[]): Html[] {
+  const blocks: string[][] = []
+  for (const text of texts) {
+    const alone = PROGRAM.test(text.trim())
+    const last = blocks.at(-1)
+    if (alone || last === undefined || PROGRAM.test(last[0]?.trim() ?? '')) blocks.push([text])
+    else last.push(text)
+  }
+  return blocks.flatMap(lines => (lines.length === 1 ? commands(lines) : [html`<pre class="error">${lines.join('\n')}</pre>`]))
 }
 
 function entry(label: string, content: readonly Html[]): Html | undefined {
@@ -59,7 +71,7 @@ function head(story: Story, meta: ReportMeta): Html {
 ${entry('Why', outcome.why === undefined ? [] : paragraphs([outcome.why]))}
 ${entry('Stands', paragraphs(outcome.stands ?? []))}
 ${entry('Next', commands(outcome.next ?? []))}
-${entry('Look', commands(outcome.look ?? []))}
+${entry('Look', evidence(outcome.look ?? []))}
 ${entry(
   'Warnings',
   (outcome.warnings ?? []).map(text => html`<p class="warn"><span class="tone">${text}</span></p>`),

@@ -5,7 +5,7 @@ import type { ServicePlace } from '../../exec/place.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { pathMoves } from '../path-moves.ts'
-import { failedAt, nothingAt, type Spots, spotOf, spots, stands } from '../places.ts'
+import { copyOfPath, failedAt, nothingAt, type Spots, spotOf, spots, stands } from '../places.ts'
 import type { Content, Dump, PartFacts, Source } from '../source.ts'
 import type { Mover } from '../swap-paths.ts'
 import { filesInside } from './inside/index.ts'
@@ -42,6 +42,7 @@ export function files(name: string, options: FilesOptions): Source {
     content: async (place, run, doing) =>
       (await stands(spotOf(at, place, run))) ? contentOf(spotOf(at, place, run), doing) : nothingAt(at, place, run),
     ...pathMoves(at, folderMover, { command: 'rm -rf', remove: removeFolder }),
+    copyFor: (address, run) => copyOfPath(at, address, run),
   }
 }
 

@@ -5,9 +5,10 @@ import { archiveReader } from './archive.ts'
 import { contentOf, dumpOf, itemsOf } from './dump.ts'
 import { factsOf, presenceOf, remainsOf } from './facts.ts'
 import { loadOf } from './load.ts'
+import { scratchDatabase } from './names.ts'
 import type { MongodbOptions, Site } from './site.ts'
 import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
-import { hostOf, whereOf } from './uri.ts'
+import { copyFor, hostOf, whereOf } from './uri.ts'
 
 export type { MongodbOptions } from './site.ts'
 
@@ -35,6 +36,7 @@ export function mongodb(name: string, options: MongodbOptions): Source {
     swapBack: (run, names) => swapBackOf(site, run, names),
     forget: run => forgetOf(site, run),
     remains: doing => remainsOf(site, doing),
+    ...(site.oplog ? {} : { copyFor: (address, run) => copyFor(address, site.database, scratchDatabase(site.database, run), options.scratch) }),
     writersMustStop: 'a write to a collection that was just renamed would make it anew',
   }
 }

@@ -69,6 +69,20 @@ export function throughSocket(uri: Secret, path: string): Secret {
   return new Secret(uri.name, `${scheme}${login === undefined ? '' : `${login}@`}${encodeURIComponent(path)}/${database}${query}`)
 }
 
+/**
+ * An application's address of one database with another one in its place, on the server that it names or on a throw-away one. Where its user was
+ * looked for in the database of the path, that is written out. Undefined for what is no address of that database.
+ */
+export function copyFor(address: string, database: string, copy: string, throwAway?: Secret): string | undefined {
+  const found = PARTS.exec(address.trim())
+  if (!found || decodeURIComponent(found[4] ?? '') !== database) return undefined
+  const [, , , , , own = ''] = found
+  const { scheme, login, hosts, path, options } = split(throwAway ?? new Secret('an address', address))
+  const kept = throwAway ? options : own.split('&').filter(Boolean)
+  if (login !== undefined && path !== '' && !kept.some(option => /^authSource=|^authMechanism=/i.test(option))) kept.push(`authSource=${path}`)
+  return `${scheme}${login === undefined ? '' : `${login}@`}${hosts}/${encodeURIComponent(copy)}${kept.length > 0 ? `?${kept.join('&')}` : ''}`
+}
+
 /** Makes the password alone a secret too, as it may be repeated in a message without its address. */
 function rememberPassword(name: string, login: string | undefined): void {
   const password = login?.slice(login.indexOf(':') + 1)

@@ -83,3 +83,22 @@ export function whereOf({ host, port, within }: Pick<Server, 'host' | 'port' | '
   const address = `postgres://${host === undefined ? 'local' : host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}/${database}`
   return within ? `${place} ${address}` : address
 }
+
+/**
+ * An application's address of one database with another one in its place: on the server that it names, or on a throw-away one. The words of its
+ * framework (`?schema=…`) stay. Undefined for what is no address of that database.
+ */
+export function copyFor(address: string, database: string, copy: string, throwAway?: Secret): string | undefined {
+  try {
+    const parsed = new URL(address.trim())
+    if (!/^postgres(ql)?:$/.test(parsed.protocol) || decodeURIComponent(parsed.pathname.slice(1)) !== database) return undefined
+    const reached = throwAway ? new URL(throwAway.reveal().trim()) : parsed
+    reached.pathname = `/${encodeURIComponent(copy)}`
+    for (const [name, value] of parsed.searchParams) reached.searchParams.set(name, value)
+    // A database that is named twice is found by the second name.
+    for (const name of ['dbname', 'database']) reached.searchParams.delete(name)
+    return reached.href
+  } catch {
+    return undefined
+  }
+}

@@ -1,12 +1,13 @@
 import { quote } from '../../exec/command.ts'
 import { placeName } from '../../exec/place.ts'
 import type { Content, Source } from '../source.ts'
-import { parsedUrl, type Server, whereOf } from './address.ts'
+import { copyFor, parsedUrl, type Server, whereOf } from './address.ts'
 import { ArchiveReader } from './archive.ts'
 import { contentOf, dumpOf } from './dump.ts'
 import { factsOf, presenceOf, remainsOf } from './facts.ts'
 import { loadOf } from './load.ts'
 import { lockOf } from './lock.ts'
+import { databaseAt } from './names.ts'
 import { type PostgresOptions, type Site, serverOf } from './site.ts'
 import { forgetOf, swapBackOf, swapOf, unloadOf } from './swap.ts'
 
@@ -36,6 +37,7 @@ export function postgres(name: string, options: PostgresOptions): Source {
     swapBack: run => swapBackOf(site, run),
     forget: run => forgetOf(site, run),
     remains: doing => remainsOf(site, doing),
+    copyFor: (address, run) => copyFor(address, site.database, databaseAt(site.database, 'scratch', run), options.scratch),
     lock: lockOf(site),
   }
 }

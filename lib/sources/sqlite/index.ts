@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { quote } from '../../exec/command.ts'
 import { pathMoves } from '../path-moves.ts'
-import { nothingAt, spotOf, spots, stands } from '../places.ts'
+import { copyOfPath, nothingAt, spotOf, spots, stands } from '../places.ts'
 import type { Source } from '../source.ts'
 import { contentOf } from './content.ts'
 import { dumpOf } from './dump.ts'
@@ -39,6 +39,7 @@ export function sqlite(name: string, options: SqliteOptions): Source {
       }
     },
     ...pathMoves(at, databaseMover, { command: 'rm -f', remove: removeDatabase }),
+    copyFor: (address, run) => copyOfPath(at, address, run),
     lock: lockOf(at),
   }
 }
