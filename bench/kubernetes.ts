@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stdoutOf } from '../lib/exec/process.ts'
 import { count, spent } from '../lib/plan/durations.ts'
@@ -9,6 +7,7 @@ import { drafted, type KubernetesWorld, kubernetesWorld, put } from '../test/pla
 import { kubectlFile, lookForCluster } from '../test/testbed/kubernetes.ts'
 import { crowd } from './crowd.ts'
 import { kubectlAlone, type Rival } from './kubernetes-rival.ts'
+import { failedPull, secondEnd } from './kubernetes-watch.ts'
 import { measure, median } from './measure.ts'
 import { alarmsRow, type Row } from './rows.ts'
 
@@ -64,20 +63,6 @@ async function settled(world: KubernetesWorld, platform: Platform, version: stri
   return { bundle, ms: performance.now() - began }
 }
 
-/** When `web` ended for the second time, as one who watches its pods is told, in milliseconds of this process; undefined until then. */
-function secondEnd(world: KubernetesWorld): { seen(): number | undefined; stop(): void } {
-  const status = '.status.containerStatuses[0]'
-  const columns = `custom-columns=N:.metadata.name,R:${status}.restartCount,T:${status}.state.terminated.finishedAt`
-  const argv = ['--kubeconfig', world.on.kubeconfig, '-n', world.namespace, 'get', 'pods', '-l', 'app=web', '--no-headers', '-o', columns]
-  const child = spawn(kubectlFile() ?? 'kubectl', [...argv, '--watch-only'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  let at: number | undefined
-  createInterface({ input: child.stdout }).on('line', line => {
-    const [, restarts, ended] = line.split(/\s+/)
-    if (Number(restarts) + (ended === '<none>' ? 0 : 1) >= 2) at ??= performance.now()
-  })
-  return { seen: () => at, stop: () => void child.kill() }
-}
-
 const secondCrash: Part = async (world, platform, other) => {
   const late: number[] = []
   const fromStart: number[] = []
@@ -89,11 +74,7 @@ const secondCrash: Part = async (world, platform, other) => {
     const seen = await ready(platform, bundle, since)
     const at = performance.now()
     if (seen.is !== 'doomed') throw new Error(`a crash was called ${seen.is}`)
-    // Who looks may be told before who watches is.
-    const crashed = await until(
-      async () => watch.seen(),
-      ms => ms !== undefined,
-    )
+    const crashed = await watch.seen()
     watch.stop()
     late.push(at - (crashed ?? Number.NaN))
     fromStart.push(at - began)
@@ -105,18 +86,26 @@ const secondCrash: Part = async (world, platform, other) => {
 
 const missingImage: Part = async (world, platform, other) => {
   const late: number[] = []
+  const fromStart: number[] = []
   for (let n = 0; n < TRIES; n += 1) {
     const bundle = await drafted(world, platform, { web: '9.9.9' })
     await perform(platform.stage(bundle))
+    const watch = failedPull(world)
+    await sleep(500)
     const since = await platform.time(doing())
     await perform(platform.start(bundle, []))
     const began = performance.now()
     const seen = await ready(platform, bundle, since)
+    const at = performance.now()
     if (seen.is !== 'doomed') throw new Error(`a missing image was called ${seen.is}`)
-    late.push(performance.now() - began)
+    const failed = await watch.seen()
+    watch.stop()
+    late.push(at - (failed ?? Number.NaN))
+    fromStart.push(at - began)
     await settled(world, platform, '1.0.0')
   }
-  return badRow('missing image to verdict, after the apply', late, await other.waits('9.9.9'), {})
+  const alone = await other.waits('9.9.9')
+  return badRow('missing image to verdict, after its pull failed', late, `${alone}; ours ${spent(median(fromStart))} from the apply`, { fromStart })
 }
 
 function badRow(name: string, late: readonly number[], alone: string, figures: object): Row {

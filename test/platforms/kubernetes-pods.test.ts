@@ -4,6 +4,7 @@ import type { Workload } from '../../lib/platforms/kubernetes/look.ts'
 import type { ContainerStatus, Pod } from '../../lib/platforms/kubernetes/objects.ts'
 import { repositoryOf, tagOf } from '../../lib/platforms/kubernetes/objects.ts'
 import { pullFault, pullWords } from '../../lib/platforms/kubernetes/pull.ts'
+import { isNew } from '../../lib/platforms/kubernetes/steady.ts'
 import { mayMiss } from '../../lib/platforms/kubernetes/verdict.ts'
 
 const NOW = Date.parse('2026-11-21T12:00:00Z')
@@ -115,6 +116,29 @@ describe('a container', () => {
     expect(of({ restartCount: 7, state: { running: {} }, lastState: { terminated: { exitCode: 1, finishedAt: at(600) } } })).toBe(0)
     expect(of({ restartCount: 7, state: { running: {} }, lastState: died(1) })).toBe(1)
     expect(of({ restartCount: 7, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: died(1) })).toBe(2)
+  })
+})
+
+describe('a pod that is not ready while a release is watched', () => {
+  const unready = (readySecondsAgo: number, startedSecondsAgo: number, restartCount = 0): Pod => {
+    const one = pod(status({ restartCount }), {
+      startTime: at(startedSecondsAgo),
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: at(readySecondsAgo) }],
+    })
+    return { ...one, metadata: { ...one.metadata, uid: 'u', creationTimestamp: at(startedSecondsAgo) } }
+  }
+  test('has only just come when it has never been ready: an autoscaler wants it, or another was evicted', () => {
+    expect(isNew(unready(5, 5), NOW, new Map())).toBe(true)
+  })
+  test('has fallen when it was ready before, was seen so, has ended once, or takes more than a minute', () => {
+    const seen = new Map([['u', { as: '', firstMs: 0, again: false }]])
+    const fallen = [
+      isNew(unready(2, 30), NOW, new Map()),
+      isNew(unready(5, 5), NOW, seen),
+      isNew(unready(5, 5, 1), NOW, new Map()),
+      isNew(unready(90, 90), NOW, new Map()),
+    ]
+    expect(fallen).toEqual([false, false, false, false])
   })
 })
 

@@ -100,7 +100,7 @@ describeWith(['kubernetes', 'registry'], 'the verdict on Kubernetes', () => {
       world.on.kubectl(['-n', world.namespace, 'create', 'quota', 'few', '--hard=pods=0'])
       const since = await started(platform, bundle)
       const seen = await judged(platform, bundle, since)
-      expect(seen).toMatchObject({ is: 'doomed', because: expect.stringMatching(/^web: the cluster refuses its pods: exceeded quota: few/) })
+      expect(seen).toMatchObject({ is: 'doomed', because: expect.stringMatching(/^(web|worker): the cluster refuses its pods: exceeded quota: few/) })
       world.overlay({ spec: { replicas: 1 }, config: { GREETING: 'another' } })
       await expect(platform.draft(doing())).rejects.toMatchObject({ exit: 3, message: expect.stringContaining('exceeded quota: few') })
     },

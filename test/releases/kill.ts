@@ -7,6 +7,8 @@ import { newShop, overlapping, recordsOf, served, shopFaults } from './world.ts'
 /** A shop on some platform, and what is to be known of it. */
 export type Watched = {
   readonly shop: World
+  /** The same shop as another machine knows it, which settles what was killed; the same machine unless said. */
+  readonly elsewhere?: World
   served(): Promise<string>
   records(): Promise<readonly ReleaseRecord[]>
   /** What is wrong while no run is under way. */
@@ -54,12 +56,13 @@ export async function kill(scene: Scene, line: Line, when: 'torn' | 'after', rec
   if (!to) return [`${title}: ${before} serves, so this case cannot begin`]
   const earlier = journals(shop.home).length
   const died = await invoke(shop, runbook, await flagsOf(scene, runbook, to), {
-    die: scene.byWords ? pointThatSays(line.says, when) : `entry:${line.n}:${when}`,
+    // The first lines are about no step, and have the same numbers each time.
+    die: scene.byWords && line.says.includes(' ') ? pointThatSays(line.says, when) : `entry:${line.n}:${when}`,
   })
   if (died.signal !== 'SIGKILL') return [`${title}: it did not die there: exit ${died.exit}: ${died.last}\n${died.stderr}`]
   const entries = journals(shop.home)[earlier]?.entries ?? []
   const begun = entries.some(entry => entry.at === 'intent') && entries.at(-1)?.at !== 'ended'
-  const settled = await invoke(shop, runbook, [`--${recovery}`, '--yes'])
+  const settled = await invoke(scene.elsewhere ?? shop, runbook, [`--${recovery}`, '--yes'])
   const wrong: string[] = []
   if (begun ? settled.exit !== 0 : settled.exit !== 3 || !/no unfinished run/.test(settled.stderr))
     wrong.push(`exit ${settled.exit}: ${settled.last}\n${settled.stderr}`)

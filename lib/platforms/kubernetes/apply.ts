@@ -1,53 +1,67 @@
 import { CommandFailed } from '../../exec/command.ts'
-import { run } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
-import { redact } from '../../plan/secrets.ts'
-import type { Manifest } from './objects.ts'
+import { pooled } from '../../plan/pool.ts'
+import { ApiError } from './api.ts'
+import { type Manifest, nameOf, templateOf } from './objects.ts'
+import { folderOf } from './resources.ts'
 import { MANAGER, type Site } from './site.ts'
 
-/** Arguments of every apply. */
+/** Arguments with which a person applies the same by hand. */
 export const APPLY = ['apply', '--server-side', `--field-manager=${MANAGER}`, '-f', '-'] as const
 
-/** Longest time of one apply, in milliseconds. */
-const APPLY_MS = 120_000
+/** Objects applied at once. */
+const HANDS = 8
+
+type Refused = { readonly object: Manifest; readonly error: ApiError }
 
 /**
- * Applies objects on the server's side, as one list; nothing is ever taken from another manager by force. Trouble(3) for a conflict, which names
- * who changed what, and for what the server does not take; CommandFailed when the apply itself failed.
+ * Applies objects on the server's side, as `kubectl apply --server-side` does, but over the connection that is open already: a process of kubectl
+ * for each try would cost more than all of them. Nothing is ever taken from another manager by force. Trouble(3) for a conflict, which names who
+ * changed what, and for what the server does not take; CommandFailed when the apply itself failed.
  */
 export async function applied(site: Site, objects: readonly Manifest[], doing: Doing, how: 'for good' | 'dry run'): Promise<void> {
-  if (objects.length === 0) return
-  const command = site.kube.command([...APPLY, ...(how === 'dry run' ? ['--dry-run=server'] : [])])
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-  const { code, stderr } = await run(command, doing, { input, budgetMs: APPLY_MS })
-  if (code === 0) return
-  const words = redact(spoken(stderr))
-  if (/conflict/i.test(stderr)) throw conflict(site, words)
-  if (/Unauthorized|must be logged in/.test(stderr)) throw new Trouble(3, `${site.where} does not let us in: the token is expired or not valid`)
-  if (/connection refused|no route to host|i\/o timeout|EOF|was refused/.test(stderr)) throw new Trouble(8, `${site.where} does not answer: ${words}`)
+  const refused: Refused[] = []
+  for (const wave of wavesOf(objects)) {
+    // What is really refused holds up what would stand on it.
+    if (refused.length > 0 && how === 'for good') break
+    refused.push(...(await pooled(wave, HANDS, object => one(site, object, how, doing))).flat())
+  }
+  if (refused.length === 0) return
+  const words = refused.map(({ object, error }) => `${nameOf(object)}: ${error.message}`).join('\n')
+  if (refused.some(({ error }) => error.status === 409)) throw conflict(site, words)
   if (how === 'dry run') throw new Trouble(3, `The server would refuse it: ${words}`, { look: [`kubectl kustomize ${site.options.overlay}`] })
-  throw new CommandFailed(`kubectl apply failed: ${words}`, code, null, stderr)
+  throw new CommandFailed(`kubectl apply failed: ${words}`, 1, null, words)
+}
+
+/** What others stand in comes before them, and settings before the pods that read them. */
+function wavesOf(objects: readonly Manifest[]): readonly (readonly Manifest[])[] {
+  const wave = (object: Manifest) => (object.kind === 'Namespace' ? 0 : templateOf(object) === undefined ? 1 : 2)
+  return [0, 1, 2].map(n => objects.filter(object => wave(object) === n))
+}
+
+/** Applies one object; a refusal is given, so that those beside it are still tried, as kubectl does. */
+async function one(site: Site, object: Manifest, how: 'for good' | 'dry run', doing: Doing): Promise<Refused[]> {
+  try {
+    const folder = await folderOf(site, object, doing)
+    if (folder === undefined) throw new ApiError(404, 'NotFound', `the cluster knows no ${object.kind} of ${object.apiVersion}`)
+    // What is misspelled is refused, and not silently left out.
+    const query = `fieldManager=${MANAGER}&fieldValidation=Strict${how === 'dry run' ? '&dryRun=All' : ''}`
+    const sent = { body: object, type: 'application/apply-patch+yaml', patient: true, doing }
+    await site.kube.api.send('PATCH', `${folder}/${object.metadata.name}?${query}`, sent)
+    return []
+  } catch (error) {
+    if (error instanceof ApiError) return [{ object, error }]
+    throw error
+  }
 }
 
 function conflict(site: Site, words: string): Trouble {
-  const said = words
-    .split('\n')
-    .filter(line => /conflict|^- /.test(line))
-    .join(' ')
-  return new Trouble(3, `Somebody else has set fields that the overlay sets too: ${said || words}`, {
+  return new Trouble(3, `Somebody else has set fields that the overlay sets too: ${words.replace(/\s+/g, ' ')}`, {
     next: [
       'put their value into the overlay, or undo their change',
       'or take the fields over, once and by hand: kubectl kustomize … | kubectl apply --server-side --field-manager=runbooks --force-conflicts -f -',
     ],
     look: [site.kube.typed('get', 'deployments', '-o', 'yaml', '--show-managed-fields')],
   })
-}
-
-/** Errors without kubectl's advice on them. */
-function spoken(stderr: string): string {
-  const lines = stderr
-    .split('\n')
-    .filter(line => line.trim() !== '' && !/^Warning:|^Please review|^\* |^ {2}(manifest|intend|value)|^See http/.test(line))
-  return lines.join('\n').trim().slice(0, 2_000)
 }

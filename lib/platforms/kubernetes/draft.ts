@@ -53,7 +53,7 @@ async function podsAdmitted(site: Site, objects: readonly Manifest[], doing: Doi
         spec: { ...template.spec, ...(object.kind === 'Job' ? { restartPolicy: 'Never' } : {}) },
       }
       try {
-        await site.kube.api.send('POST', `/api/v1/namespaces/${site.kube.namespace}/pods?dryRun=All`, { body, doing })
+        await site.kube.api.send('POST', `/api/v1/namespaces/${site.kube.namespace}/pods?dryRun=All`, { body, patient: true, doing })
       } catch (error) {
         if (!(error instanceof ApiError)) throw error
         // Whether we may make pods says nothing of whether the cluster's controllers may.

@@ -32,10 +32,14 @@ const SLACK_MS = 5_000
 const LINES = 25
 const EVENTS = 12
 
+/** An object that events are about. */
+export type Involved = { readonly kind: string; readonly name: string }
+
 /** What happened to these objects since a moment, oldest first; nothing where events may not be read. */
-export async function eventsOf(site: Site, names: readonly string[], sinceMs: number, doing: Doing): Promise<readonly Event[]> {
-  const lists = names.map(async name => {
-    const chosen = encodeURIComponent(`involvedObject.name=${name}`)
+export async function eventsOf(site: Site, objects: readonly Involved[], sinceMs: number, doing: Doing): Promise<readonly Event[]> {
+  const lists = objects.map(async ({ kind, name }) => {
+    // An autoscaler or a service of the same name has its own story.
+    const chosen = encodeURIComponent(`involvedObject.kind=${kind},involvedObject.name=${name}`)
     try {
       return (
         await site.kube.api.get<{ readonly items: readonly Raw[] }>(`/api/v1/namespaces/${site.kube.namespace}/events?fieldSelector=${chosen}`, {
@@ -78,15 +82,16 @@ type Told = { readonly title: string; readonly pod?: Pod; readonly container?: s
 /** What a person wants to see besides the cause: what happened since the start, and the last words of what died. */
 export async function story(site: Site, { title, pod, container, workload }: Told, events: readonly Event[], doing: Doing): Promise<string> {
   const lines = events.slice(-EVENTS).map(({ atMs, reason, message, count, of }) => {
-    const at = Number.isNaN(atMs) ? '' : new Date(atMs).toISOString().slice(11, 19)
+    const at = Number.isNaN(atMs) ? '' : `${new Date(atMs).toISOString().slice(11, 19)}Z`
     return `  ${at} ${of} ${reason}${count && count > 1 ? ` (${count} times)` : ''}: ${message.trim().slice(0, 400)}`
   })
   const name = container ?? mainOf(workload.object.spec.template.spec, workload.service.image)?.name
   const log = pod && name ? await lastLines(site, pod, name, LINES, doing) : ''
   return [
     `${title}${pod ? `, pod ${pod.metadata.name}` : ''}`,
+    // Its own last words come first: most often they are the cause.
+    ...(log ? [`last lines of ${name}:`, log.replace(/^/gm, '  ')] : []),
     ...(lines.length > 0 ? ['what happened:', ...lines] : []),
-    ...(log ? [`last lines of ${name}:`, log] : []),
   ].join('\n')
 }
 

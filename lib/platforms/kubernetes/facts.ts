@@ -3,6 +3,7 @@ import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import type { PlatformFacts } from '../platform.ts'
 import { ApiError } from './api.ts'
+import { summaries } from './nodes.ts'
 import type { Site } from './site.ts'
 
 /** The oldest kubectl that has what is used: server-side apply with fields of its own, `--subresource`. */
@@ -24,18 +25,17 @@ const NEEDS = [
   ['patch', 'apps', 'deployments'],
 ] as const
 
-/** Longest wait for a cluster that may not be there, and nodes that are asked for their room. */
+/** Longest wait for a cluster that may not be there, in milliseconds. */
 const PATIENCE_MS = 10_000
-const NODES = 3
 
 /** What a look at the cluster found; never throws for what an operator can meet. */
 export async function factsOf(site: Site, doing: Doing): Promise<PlatformFacts> {
   const bare = { where: site.where, tools: [], freeBytes: null }
   const limited = { ...doing, signal: AbortSignal.any([doing.signal, AbortSignal.timeout(PATIENCE_MS)]) }
   try {
-    const [tool, refused] = await Promise.all([kubectl(limited), missingRights(site, limited)])
+    const [tool, refused, free] = await Promise.all([kubectlOf(site, limited), missingRights(site, limited), freeBytes(site, limited)])
     if (refused) return { ...bare, tools: [tool], state: 'denied', ...refused }
-    return { ...bare, tools: [tool], state: 'answers', freeBytes: await freeBytes(site, limited) }
+    return { ...bare, tools: [tool], state: 'answers', freeBytes: free }
   } catch (error) {
     doing.signal.throwIfAborted()
     if (error instanceof Trouble)
@@ -49,7 +49,23 @@ export async function factsOf(site: Site, doing: Doing): Promise<PlatformFacts> 
 
 const mended = (mend: string | undefined) => (mend === undefined ? {} : { mend })
 
-async function kubectl(doing: Doing): Promise<PlatformFacts['tools'][number]> {
+type Tool = PlatformFacts['tools'][number]
+
+const asked = new WeakMap<Site, Promise<Tool>>()
+
+/** The version of kubectl: asked once, because it stays the same while we run. */
+function kubectlOf(site: Site, doing: Doing): Promise<Tool> {
+  const known = asked.get(site)
+  if (known) return known
+  const found = kubectl(doing).catch(error => {
+    asked.delete(site)
+    throw error
+  })
+  asked.set(site, found)
+  return found
+}
+
+async function kubectl(doing: Doing): Promise<Tool> {
   const { stdout } = await run({ file: 'kubectl', argv: ['version', '--client', '-o', 'json'] }, doing)
   const version = (JSON.parse(stdout) as { clientVersion?: { gitVersion?: string } }).clientVersion?.gitVersion ?? null
   const [major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(version ?? '') ?? []).slice(1).map(Number)
@@ -65,7 +81,8 @@ async function missingRights(site: Site, doing: Doing): Promise<{ because: strin
   const asked = NEEDS.map(async ([verb, group, resource, subresource]) => {
     const resourceAttributes = { namespace, verb, group, resource, ...(subresource ? { subresource } : {}) }
     const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
-    const { status } = await api.send<Review>('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body, doing })
+    // It changes nothing, so it may be asked again: a server that shuts a connection down loses what is on it.
+    const { status } = await api.send<Review>('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body, patient: true, doing })
     return status?.allowed === true ? [] : [`${verb} ${resource}${subresource ? `/${subresource}` : ''}`]
   })
   const refused = (await Promise.all(asked)).flat()
@@ -76,28 +93,12 @@ async function missingRights(site: Site, doing: Doing): Promise<{ because: strin
   }
 }
 
-type Summary = { readonly node?: { readonly fs?: Bytes; readonly runtime?: { readonly imageFs?: Bytes } } }
-type Bytes = { readonly availableBytes?: number }
-
-/** The least room that a node has for images; null where we may not ask, or there are so many that nobody knows which one it will be. */
-async function freeBytes({ kube: { api } }: Site, doing: Doing): Promise<number | null> {
-  try {
-    const { items } = await api.get<{ readonly items: readonly { readonly metadata: { readonly name: string } }[] }>('/api/v1/nodes?limit=4', {
-      doing,
-    })
-    if (items.length > NODES) return null
-    const free = await Promise.all(
-      items.map(async ({ metadata }) => {
-        const { node } = await api.get<Summary>(`/api/v1/nodes/${metadata.name}/proxy/stats/summary?only_cpu_and_memory=false`, { doing })
-        return node?.runtime?.imageFs?.availableBytes ?? node?.fs?.availableBytes ?? Number.NaN
-      }),
-    )
-    const least = Math.min(...free)
-    return Number.isFinite(least) ? least : null
-  } catch {
-    doing.signal.throwIfAborted()
-    return null
-  }
+/** The least room that a node has for images; null where nobody can tell. */
+async function freeBytes(site: Site, doing: Doing): Promise<number | null> {
+  const nodes = await summaries(site, doing)
+  const free = (nodes ?? []).map(({ node }) => node?.runtime?.imageFs?.availableBytes ?? node?.fs?.availableBytes ?? Number.NaN)
+  const least = Math.min(...free)
+  return Number.isFinite(least) ? least : null
 }
 
 /** The clock of the API server, to the second. */

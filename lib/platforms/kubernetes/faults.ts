@@ -2,8 +2,8 @@ import type { Workload } from './look.ts'
 import { type Container, type ContainerStatus, mainOf, type Pod } from './objects.ts'
 import { pullFault, pullWords } from './pull.ts'
 
-/** What is wrong with a pod: doomed will not pass by itself, moving may; `container` is the one that its log is wanted of. */
-export type Fault = { readonly is: 'doomed' | 'struck' | 'moving'; readonly because: string; readonly container?: string }
+/** What is wrong with a pod: doomed will not pass by itself, moving may; `container` is the one that its log is wanted of; `unplaced`: no node takes it. */
+export type Fault = { readonly is: 'doomed' | 'struck' | 'moving'; readonly because: string; readonly container?: string; readonly unplaced?: true }
 
 /** Exits of one container that are enough: once may be a database that was not ready yet. Sidecars and preparations serve nobody, and get more. */
 const STRIKES = 2
@@ -40,7 +40,7 @@ const isSidecar = (all: readonly Container[] | undefined, name: string) =>
 function unplaced({ status, metadata }: Pod, nowMs: number): Fault | undefined {
   const placed = (status?.conditions ?? []).find(({ type }) => type === 'PodScheduled')
   if (placed?.status !== 'False' || nowMs - Date.parse(metadata.creationTimestamp ?? '') < UNPLACED_MS) return undefined
-  return { is: 'moving', because: `no node has a place for it: ${placed.message ?? placed.reason}` }
+  return { is: 'moving', unplaced: true, because: `no node has a place for it: ${placed.message ?? placed.reason}` }
 }
 
 function ofContainer(one: ContainerStatus, pod: Pod, strikes: number, sinceMs: number, nowMs: number): Fault | undefined {

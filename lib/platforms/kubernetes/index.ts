@@ -5,6 +5,7 @@ import { cellOf } from './cell.ts'
 import { draftOf } from './draft.ts'
 import { lastLines } from './events.ts'
 import { factsOf, timeOf } from './facts.ts'
+import { surroundingsOf } from './health.ts'
 import { imagesOf } from './images.ts'
 import { kubeTo } from './kube.ts'
 import { holds, lookAt } from './look.ts'
@@ -22,9 +23,10 @@ import { verdictOn } from './verdict.ts'
 export function kubernetes(setting: Setting, options: KubernetesOptions): Platform {
   const kube = kubeTo(options)
   const where = `${options.cluster} ${options.namespace}`
-  const site: Site = { setting, options, kube, where, kinds: new Map() }
+  const site: Site = { setting, options, kube, where, kinds: new Map(), sightings: new Map() }
   return {
     kind: 'kubernetes',
+    secretsOfToday: true,
     where,
     facts: doing => factsOf(site, doing),
     standing: doing => standingOf(site, doing),
@@ -56,6 +58,7 @@ export function kubernetes(setting: Setting, options: KubernetesOptions): Platfo
     surplus: (keep, doing) => surplus(site, keep, doing),
     tidy: keep => tidy(site, keep),
     setup: wants => setupOf(site, wants),
+    surroundings: doing => surroundingsOf(site, doing),
     close: () => kube.close(),
   }
 }

@@ -7,7 +7,7 @@ import type { Doing } from '../../plan/plan.ts'
 import { redact } from '../../plan/secrets.ts'
 import type { Bundle } from '../platform.ts'
 import { type Container, type Manifest, mainOf, nameOf, type PodTemplate, repositoryOf, templateOf, withTemplate } from './objects.ts'
-import { MARK, type Site, workloadOf } from './site.ts'
+import { MANAGER, MARK, type Site, workloadOf } from './site.ts'
 
 /** SHA-256 of anything that is plain JSON, whatever the order of its fields. */
 export const hashOf = (value: unknown): string => createHash('sha256').update(canonical(value)).digest('hex')
@@ -17,12 +17,10 @@ export async function rendered(site: Site, doing: Doing): Promise<readonly Manif
   const { overlay, namespace } = site.options
   const look = [`kubectl kustomize ${overlay}`]
   if (!existsSync(overlay)) throw new Trouble(3, `There is no overlay ${overlay}`, { next: ['point overlay: of kubernetes({ … }) at its folder'] })
-  const yaml = await run({ file: 'kubectl', argv: ['kustomize', overlay] }, doing)
-  if (yaml.code !== 0) throw new Trouble(3, `${overlay} cannot be rendered: ${redact(yaml.stderr.trim())}`, { look })
   // kubectl's own parser: what it reads here is what it applies later. Nothing is asked of a server.
-  const label = { file: 'kubectl', argv: ['label', '--local', '--overwrite', '-f', '-', '-o', 'json', `${MARK.stack}=${site.setting.stack}`] }
-  const json = await run(label, doing, { input: yaml.stdout })
-  if (json.code !== 0) throw new Trouble(3, `${overlay} renders to what is no manifest: ${redact(json.stderr.trim())}`, { look })
+  const label = ['label', '--local', '--overwrite', '-o', 'json', `${MARK.stack}=${site.setting.stack}`]
+  const json = await run({ file: 'kubectl', argv: [...label, '-k', overlay] }, doing)
+  if (json.code !== 0) throw await notRendered(overlay, redact(json.stderr.trim()), doing)
   const objects = json.stdout.split(/^\}\n(?=\{)/m).map((text, i, all) => JSON.parse(i < all.length - 1 ? `${text}}` : text) as Manifest)
   const stranger = objects.find(({ metadata }) => metadata.namespace !== undefined && metadata.namespace !== namespace)
   if (stranger)
@@ -32,6 +30,13 @@ export async function rendered(site: Site, doing: Doing): Promise<readonly Manif
       { look },
     )
   return objects
+}
+
+/** Whether it is the kustomization that is wrong, or what comes out of it. */
+async function notRendered(overlay: string, words: string, doing: Doing): Promise<Trouble> {
+  const alone = await run({ file: 'kubectl', argv: ['kustomize', overlay] }, doing)
+  const why = alone.code === 0 ? `renders to what is no manifest: ${words}` : `cannot be rendered: ${redact(alone.stderr.trim())}`
+  return new Trouble(3, `${overlay} ${why}`, { look: [`kubectl kustomize ${overlay}`] })
 }
 
 /** Kinds that an administrator sets up, where an object does not say its layer. */
@@ -87,7 +92,7 @@ export function forRelease(site: Site, objects: readonly Manifest[], bundle: Bun
     const wanted = service && bundle.services[service.name]
     const notes = wanted ? { [MARK.version]: wanted.version, ...(wanted.digest === null ? {} : { [MARK.digest]: wanted.digest }) } : {}
     const made = marked(withImages(site, object, bundle), { [MARK.release]: bundle.release, [MARK.layer]: 'release' }, notes)
-    const named = withReleaseInTemplate(made, bundle, standing)
+    const named = withOwnReplicas(withReleaseInTemplate(made, bundle, standing), standing)
     return [service && without.includes(service.name) ? withReplicas(named, 0) : named]
   })
 }
@@ -102,6 +107,18 @@ function marked(object: Manifest, labels: Readonly<Record<string, string>>, anno
 }
 
 const withReplicas = (object: Manifest, replicas: number): Manifest => ({ ...object, spec: { ...(object.spec as object), replicas } })
+
+/**
+ * Where the manifest has left the number of pods to an autoscaler, and it is still the one that we applied: said once more, it stays until somebody
+ * else sets it. What is no longer applied would go back to the default, which is one pod.
+ */
+function withOwnReplicas(object: Manifest, standing: Manifest | undefined): Manifest {
+  const [said, now] = [object, standing].map(one => (one?.spec as { replicas?: number } | undefined)?.replicas)
+  const ours = (standing?.metadata.managedFields ?? []).some(
+    ({ manager, operation, fieldsV1 }) => manager === MANAGER && operation === 'Apply' && fieldsV1?.['f:spec']?.['f:replicas'] !== undefined,
+  )
+  return said === undefined && now !== undefined && ours ? withReplicas(object, now) : object
+}
 
 /** Puts the images of a release in place of those that the overlay names; `own` is the version of the service that the object runs. */
 function withImages(site: Site, object: Manifest, bundle: Bundle): Manifest {

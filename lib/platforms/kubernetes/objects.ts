@@ -10,6 +10,12 @@ export type Meta = {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: readonly { readonly uid: string; readonly kind: string; readonly name: string }[]
+  /** Who has set which fields, as the API server remembers it. */
+  readonly managedFields?: readonly {
+    readonly manager?: string
+    readonly operation?: string
+    readonly fieldsV1?: { readonly 'f:spec'?: { readonly 'f:replicas'?: object } }
+  }[]
 }
 
 /** Any part of an object that is not looked into by type. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Way } from '../../exec/command.ts'
 import { type Inside, secretLines, WITH_INPUT, WITHOUT_INPUT } from '../../exec/place.ts'
 import { type Command, CommandFailed } from '../../exec/process.ts'
 import { Trouble } from '../../plan/outcome.ts'
@@ -28,9 +29,38 @@ export function inside(site: Site, service: string, command: Command, how: Insid
   const argv = ['exec', '-i', '--quiet', '--pod-running-timeout=5s', `${kind.toLowerCase()}/${name}`, '--']
   const wrapped = ['sh', '-c', how.input ? WITH_INPUT : WITHOUT_INPUT, 'sh', count, ...environed(command)]
   const { typed } = site.kube.command([...argv, command.file, ...command.argv])
-  return site.kube.command([...argv, ...wrapped], {
+  const made = site.kube.command([...argv, ...wrapped], {
     preface: new Secret(`secrets for ${service}`, text),
     ...(typed ? { typed } : {}),
+  })
+  return { ...made, ...(made.way ? { way: explained(made.way, service) } : {}) }
+}
+
+/** The way into a pod, which says so when it ends because the image has no shell. */
+function explained(way: Way, service: string): Way {
+  return {
+    ...way,
+    async open(doing) {
+      const opened = await way.open(doing)
+      return {
+        ...opened,
+        ended: async (end, stderr) =>
+          end.code !== 0 && lacks('sh', stderr) ? bareImage(service, 'sh', 'a command inside a pod') : opened.ended(end, stderr),
+      }
+    },
+  }
+}
+
+/** Whether a runtime says that an image has no such program. */
+const lacks = (program: string, words: string) =>
+  new RegExp(`exec: "${program}": .*(executable file not found|no such file or directory)`, 's').test(words)
+
+function bareImage(service: string, program: string, who: string): Trouble {
+  return new Trouble(3, `The image of ${service} has no ${program}, which ${who} needs`, {
+    next: [
+      `put ${program} into the image of ${service}: BusyBox will do, beside a static binary too`,
+      'or leave out of the stack file what runs inside it: in, smoke commands, migrations',
+    ],
   })
 }
 
@@ -117,6 +147,8 @@ async function runs(site: Site, name: string, service: string, doing: Doing): Pr
     if (status?.state?.running) return
     const fault =
       found && faultOf(pod, { service: found, object: { kind: 'Pod', metadata: pod.metadata, spec: { template: pod } }, pods: [], old: [] })
+    if (lacks('sleep', `${status?.state?.terminated?.message ?? status?.state?.waiting?.message}`))
+      throw bareImage(service, 'sleep', 'a throw-away pod')
     if (fault?.is === 'doomed' || status?.state?.terminated || performance.now() > until)
       throw new CommandFailed(
         `A throw-away pod of ${service} does not start: ${fault?.because ?? status?.state?.waiting?.message ?? pod.status?.phase}`,

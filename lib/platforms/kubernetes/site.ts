@@ -1,6 +1,7 @@
 import type { Secret } from '../../plan/secrets.ts'
 import type { Setting } from '../registry.ts'
 import type { Kube } from './kube.ts'
+import type { Sightings } from './steady.ts'
 
 /** What a team writes of a stack on Kubernetes, with its references read. */
 export type KubernetesOptions = {
@@ -25,6 +26,8 @@ export type Site = {
   readonly where: string
   /** Kinds of objects that the cluster has, by the root of their paths, once they were asked for. */
   readonly kinds: Map<string, { readonly resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[] }>
+  /** When pods were first seen ready. */
+  readonly sightings: Sightings
 }
 
 /** The one place of a release on a platform that replaces in place. */

@@ -1,6 +1,6 @@
 import type { Doing, Seen } from '../../plan/plan.ts'
 import { redact } from '../../plan/secrets.ts'
-import { plain } from '../platform.ts'
+import { type Judged, plain } from '../platform.ts'
 import { type Event, eventsOf, probeWords, pullEvent, story } from './events.ts'
 import { type Fault, faultOf } from './faults.ts'
 import { holds, lookAt, type Workload, wantedOf } from './look.ts'
@@ -8,11 +8,7 @@ import { mainOf, nameOf, type Pod } from './objects.ts'
 import { pullFault, pullWords } from './pull.ts'
 import { MARK, type Site } from './site.ts'
 import { slotState } from './standing.ts'
-
-/** How long pods must have been ready, in milliseconds of a clock of whole seconds: with a probe, without one, and after an end of one of them. */
-const HOLD_MS = 2_000
-const STEADY_MS = 3_000
-const RECOVERED_MS = 6_000
+import { isNew, type Sightings, unsteady } from './steady.ts'
 
 /** What is said of one workload; absent when it is well. */
 type Finding = {
@@ -21,10 +17,12 @@ type Finding = {
   readonly workload: Workload
   readonly pod?: Pod
   readonly container?: string | undefined
+  /** Only pods that have just come are not ready: nothing that was healthy has fallen. */
+  readonly coming?: boolean
 }
 
 /** The verdict on a release: what dooms it first, then what it waits for. Only pods of the newest revision are looked at. */
-export async function verdictOn(site: Site, release: string, without: readonly string[], since: string, doing: Doing): Promise<Seen> {
+export async function verdictOn(site: Site, release: string, without: readonly string[], since: string, doing: Doing): Promise<Judged> {
   const look = await lookAt(site, doing)
   const state = plain(slotState(look))
   const sinceMs = Date.parse(since)
@@ -37,14 +35,18 @@ export async function verdictOn(site: Site, release: string, without: readonly s
     const other = stranger.object.metadata.labels?.[MARK.release]
     return { state, is: 'doomed', because: `${stranger.service.name} is ${other ? `of release ${other}` : 'not of any release'}, not of ${release}` }
   }
-  const found = judged.flatMap(one => findingOf(one, sinceMs, look.nowMs) ?? [])
+  const found = judged.flatMap(one => findingOf(one, sinceMs, look.nowMs, site.sightings) ?? [])
   const first = (['doomed', 'moving'] as const).flatMap(is => found.filter(one => one.is === is))[0]
-  if (first) return { state, ...(await told(site, first, sinceMs, doing)) }
+  if (first) {
+    const said = await told(site, first, sinceMs, doing)
+    const coming = said.is === 'moving' && found.every(one => one.is === 'noted' || one.coming === true)
+    return { state, ...said, ...(coming ? { coming } : {}) }
+  }
   const notes = found.map(({ because }) => because)
   return { state, is: 'settled', ...(notes.length > 0 ? { because: notes.join('; ') } : {}) }
 }
 
-function findingOf(workload: Workload, sinceMs: number, nowMs: number): Finding | undefined {
+function findingOf(workload: Workload, sinceMs: number, nowMs: number, sightings: Sightings): Finding | undefined {
   const { service, object, pods, old } = workload
   const said = (is: Finding['is'], because: string, more: Partial<Finding> = {}): Finding => ({
     is,
@@ -53,7 +55,7 @@ function findingOf(workload: Workload, sinceMs: number, nowMs: number): Finding 
     ...more,
   })
   if ((object.status?.observedGeneration ?? 0) < (object.metadata.generation ?? 0))
-    return said('moving', 'the cluster has not taken the change up yet')
+    return said('moving', 'the cluster has not taken the change up yet', { coming: true })
   const wanted = wantedOf(workload)
   const refused = refusedBy(workload, sinceMs)
   if (refused) return said(refused.is, refused.because)
@@ -64,12 +66,24 @@ function findingOf(workload: Workload, sinceMs: number, nowMs: number): Finding 
   const bad = doomed(workload, wanted, faults)
   if (bad) return said('doomed', bad.fault.because, { pod: bad.pod, container: bad.fault.container })
   const [faulty] = faults
-  if (faulty) return said('moving', faulty.fault.because, { pod: faulty.pod, container: faulty.fault.container })
+  // That a pod has no place is the cluster's matter: those that had to come have come when it is asked for.
+  if (faulty)
+    return said('moving', faulty.fault.because, {
+      pod: faulty.pod,
+      container: faulty.fault.container,
+      coming: faults.every(({ fault }) => fault.unplaced === true),
+    })
   const ready = pods.filter(pod => holds(pod, 'Ready'))
   const unready = pods.find(pod => !holds(pod, 'Ready'))
-  if (ready.length < wanted || !isAvailable(workload)) return said('moving', `${ready.length} of ${wanted} ready`, unready ? { pod: unready } : {})
+  if (ready.length < wanted || !isAvailable(workload)) {
+    const coming = pods.every(pod => holds(pod, 'Ready') || isNew(pod, nowMs, sightings))
+    return said('moving', `${ready.length} of ${wanted} ready`, { ...(unready ? { pod: unready } : {}), coming })
+  }
   if (old.length > 0) return said('moving', `${old.length} of the former release ${old.length === 1 ? 'is' : 'are'} still there`)
-  return unsteady(workload, nowMs, said)
+  const waits = unsteady(workload, nowMs, sightings)
+  if (waits) return said('moving', waits.because, { coming: waits.waiting.every(pod => isNew(pod, nowMs, sightings)) })
+  const probed = mainOf(object.spec.template.spec, service.image)?.readinessProbe !== undefined
+  return probed ? undefined : said('noted', 'it has no readiness probe; that it runs is all that is known')
 }
 
 /** Whether the controller itself counts every new pod as available: this knows of minReadySeconds. */
@@ -78,18 +92,6 @@ function isAvailable(workload: Workload): boolean {
   const [updated, available] =
     kind === 'DaemonSet' ? [status?.updatedNumberScheduled, status?.numberAvailable] : [status?.updatedReplicas, status?.availableReplicas]
   return Math.min(updated ?? 0, available ?? 0) >= wantedOf(workload)
-}
-
-function unsteady(workload: Workload, nowMs: number, said: (is: Finding['is'], because: string) => Finding): Finding | undefined {
-  const { object, pods, service } = workload
-  const probed = mainOf(object.spec.template.spec, service.image)?.readinessProbe !== undefined
-  for (const pod of pods) {
-    const readyMs = nowMs - Date.parse((pod.status?.conditions ?? []).find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '')
-    const ended = (pod.status?.containerStatuses ?? []).some(({ lastState }) => lastState?.terminated !== undefined)
-    if (readyMs < (ended ? RECOVERED_MS : probed ? HOLD_MS : STEADY_MS))
-      return said('moving', `it has been ready for ${Math.max(0, readyMs / 1_000).toFixed(0)} s`)
-  }
-  return probed ? undefined : said('noted', 'it has no readiness probe; that it runs is all that is known')
 }
 
 /** What dooms a workload: what no pod of it can get over, or as many pods that crashed twice as must be there at the least. */
@@ -126,12 +128,12 @@ function refusedBy({ object, set, old }: Workload, sinceMs: number): { is: 'doom
 /** A finding with what only events and logs know. */
 async function told(site: Site, found: Finding, sinceMs: number, doing: Doing): Promise<Omit<Seen, 'state'>> {
   const { workload, pod } = found
-  const events = await eventsOf(
-    site,
-    [pod?.metadata.name, workload.set?.metadata.name, workload.object.metadata.name].filter(name => name !== undefined),
-    sinceMs,
-    doing,
-  )
+  const about = [
+    ...(pod ? [{ kind: 'Pod', name: pod.metadata.name }] : []),
+    ...(workload.set ? [{ kind: 'ReplicaSet', name: workload.set.metadata.name }] : []),
+    { kind: workload.object.kind, name: workload.object.metadata.name },
+  ]
+  const events = await eventsOf(site, about, sinceMs, doing)
   const { is, because } = sharpened(found, events)
   const look =
     is === 'doomed' || found.container ? await story(site, { ...found, title: nameOf(workload.object as never) }, events, doing) : undefined

@@ -27,6 +27,7 @@ export function verdicts(of: WorldOf): void {
       // Between two crashes it lives for 0.3 s, and may answer a probe.
       const stands = async () => (await platform.slot(bundle.slot, doing())).services[world.main]
       const state = await until(stands, now => now?.healthy === 0)
+      expect(state?.healthy).toBe(0)
       expect(state?.because).toBeTruthy()
     })
 

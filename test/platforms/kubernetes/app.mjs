@@ -1,4 +1,5 @@
 // A service for tests. It is told to misbehave by its version, APP_VERSION; KIND says what it is.
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 
 const { APP_VERSION: version = '0', KIND: kind = 'web' } = process.env
@@ -22,12 +23,15 @@ if (word === 'fails') {
 const began = Date.now()
 let ending = false
 const streams = new Set()
+const conversations = new Set()
 const server = createServer(answer)
 // Longer than those who ask keep idle connections.
 server.keepAliveTimeout = 60_000
 process.on('SIGTERM', () => {
   ending = true
   for (const stream of streams) stream.end()
+  // A conversation is told that it is over, and why: 1001, we are going away.
+  for (const socket of conversations) socket.end(Buffer.from([0x88, 0x02, 0x03, 0xe9]))
   if (kind === 'silent') process.exit(0)
   // Every answer ends its connection now; an idle one that we ended could lose a request that is on its way.
   setInterval(() => server.getConnections((_, open) => open === 0 && process.exit(0)), 50)
@@ -67,3 +71,17 @@ function events(request, response) {
     clearInterval(timer)
   })
 }
+
+// As much of a WebSocket as a test needs: it says its version ten times a second.
+server.on('upgrade', (request, socket) => {
+  const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+  const timer = setInterval(() => socket.write(Buffer.from([0x81, version.length, ...Buffer.from(version)])), 100)
+  conversations.add(socket)
+  socket.on('error', () => {}).on('data', () => {})
+  socket.on('end', () => socket.end())
+  socket.on('close', () => {
+    conversations.delete(socket)
+    clearInterval(timer)
+  })
+})

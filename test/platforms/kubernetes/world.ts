@@ -19,6 +19,8 @@ export type KubernetesWorld = {
   readonly services: readonly Service[]
   /** Name of the registry, and of its repositories: `127.0.0.1:5000/shop`. */
   readonly repository: string
+  /** The folder of the overlay. */
+  readonly folder: string
   /** A new object for the same place. */
   platform(other?: Partial<KubernetesOptions>): Platform
   /** Writes the overlay anew. */
@@ -69,6 +71,7 @@ export async function kubernetesWorld(level: 'restricted' | 'privileged' = 'rest
     door,
     services,
     repository,
+    folder,
     overlay,
     kubeconfig,
     platform(other = {}) {

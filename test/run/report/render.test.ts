@@ -48,6 +48,21 @@ test('the page says the outcome as the last line does, with complete commands', 
   expect(page).toContain('observed 03:00:34')
 })
 
+test('of a failed rollout the cause comes first; its events and the last words of what died stand as they were written', () => {
+  const look = ['Deployment/web, pod web-1', 'what happened:', '  10:00:01 Pod/web-1 BackOff: Back-off', 'last lines of web:', 'app --port 1', 'boom']
+  const outcome = { word: 'NOT DONE', exit: 4, says: '1.0.0 still serves', verified: '', why: 'web: it crashed 2 times', look } as const
+  const facts = [
+    planned('deploy', 'run', 'shop', 'local', [step('one', 'Wait')]),
+    intent('one', 'Wait'),
+    failed('one', 1, outcome.why),
+    { at: 'ended', outcome } as const,
+  ]
+  const page = renderReport(journal('2025-12-09T02:00:00Z', facts), meta)
+  expect(page).toContain(`<pre class="error">${look.join('\n')}</pre>`)
+  const [why, words, timeline] = ['crashed 2 times', 'boom', '<h2>Timeline</h2>'].map(text => page.indexOf(text))
+  expect([why! > 0, why! < words!, words! < timeline!]).toEqual([true, true, true])
+})
+
 test('a failed undo, a cut attempt and the time without a runner are told apart', () => {
   const page = renderReport(samples.halfDone, meta)
   for (const kind of ['bar undo failed', 'bar stopped', 'bar gate']) expect(page).toContain(`class="${kind}"`)

@@ -1,0 +1,64 @@
+import { standingStill } from '../releases/compose-shop.ts'
+import { goesOn, kill, sceneIn } from '../releases/kill.ts'
+import {
+  describeKubernetesShop,
+  type KubernetesShop,
+  kubernetesFaults,
+  newKubernetesShop,
+  QUICK,
+  servedAt,
+  watched,
+} from '../releases/kubernetes-shop.ts'
+import { pointThatSays } from '../releases/points.ts'
+import { said } from '../releases/runs.ts'
+import { endWorlds } from '../runbooks/kit.ts'
+import type { Member } from './run.ts'
+
+/** Kills a deploy and a rollback on a real cluster after each kind of line of the journal and in the middle of it, and settles each in both ways; and cordons the node. */
+const kubernetes: Member = async tell => {
+  let cases = 0
+  const shop = await newKubernetesShop([], QUICK)
+  try {
+    for (const runbook of ['deploy', 'rollback'] as const) {
+      const scene = await sceneIn(watched(shop), runbook)
+      // Of lines that say the same, the first is died at.
+      for (const line of new Map(scene.lines.toReversed().map(one => [one.says, one])).values())
+        for (const when of ['torn', 'after'] as const)
+          for (const recovery of ['resume', 'revert'] as const) {
+            for (const wrong of await kill(scene, line, when, recovery)) tell(wrong)
+            cases += 1
+          }
+      if (runbook === 'rollback') for (const wrong of await goesOn(scene)) tell(`after all kills: ${wrong}`)
+    }
+    for (const wrong of await cordoned(shop)) tell(`the node cordoned: ${wrong}`)
+    cases += 1
+  } finally {
+    await shop.end()
+    endWorlds()
+  }
+  return { cases }
+}
+
+/** A deploy during which all nodes are cordoned; here and not among the tests, because nothing else could be put on them meanwhile. */
+async function cordoned(shop: KubernetesShop): Promise<string[]> {
+  describeKubernetesShop(shop, { deploy: `budget: '8s'` })
+  const before = await servedAt(shop)
+  const nodes = shop.on.on.kubectl(['get', 'nodes', '-o', 'name']).split('\n').filter(Boolean)
+  const { ran, goOn } = await standingStill(shop, ['--version=1.0.0', '--yes'], pointThatSays('intent release.replace/live'))
+  try {
+    shop.on.on.kubectl(['cordon', ...nodes])
+    goOn()
+    const done = await ran
+    const words = said(done)
+    return [
+      ...(done.exit === 4 ? [] : [`exit ${done.exit}: ${done.last}`]),
+      ...(/no node has a place for it: .*unschedulable/.test(words) ? [] : [`the scheduler’s words are not said: ${words}`]),
+      ...((await servedAt(shop)) === before ? [] : [`${await servedAt(shop)} serves, and not ${before}`]),
+      ...(await kubernetesFaults(shop)),
+    ]
+  } finally {
+    shop.on.on.kubectl(['uncordon', ...nodes])
+  }
+}
+
+export default kubernetes
