@@ -75,6 +75,11 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes when something is in the wa
       expect(statSync(file).mode & 0o777).toBe(0o600)
       expect(statSync(dirname(file)).mode & 0o777).toBe(0o700)
       expect(prints(command)).not.toContain(file)
+      // It is never written over: who reads it meanwhile would find half a file, and no cluster in it.
+      const written = statSync(file).mtimeMs
+      expect(await own.slot('live', doing())).toMatchObject({ release: good.release })
+      expect((await mustRun(command, doing())).stdout).toBe('here\n')
+      expect(statSync(file).mtimeMs).toBe(written)
       await own.close?.()
       expect(existsSync(dirname(file))).toBe(false)
       // Whoever goes on after that gets it again.

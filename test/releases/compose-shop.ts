@@ -10,6 +10,7 @@ import { isStopped, until as sooner } from '../runbooks/waiting.ts'
 import { registry } from '../testbed/registry.ts'
 import { find } from '../testbed/tools.ts'
 import type { Watched } from './kill.ts'
+import { openIn } from './runs.ts'
 
 /** The shop of the platform's tests on a Docker engine of its own, with a stack file for runbooks. */
 export type ComposeShop = World & {
@@ -118,7 +119,7 @@ export const recordsAt = ({ platform }: ComposeShop): Promise<readonly ReleaseRe
 /** Leases that are held and runs that are open. */
 async function sharedFaults(shop: ComposeShop): Promise<string[]> {
   const { shared } = await readShared(shop.platform.cell('release'))
-  return [...(shared.holder ? [`${shared.holder.run} holds the lease`] : []), ...Object.keys(shared.open).map(run => `${run} is open`)]
+  return [...(shared.holder ? [`${shared.holder.run} holds the lease`] : []), ...openIn(shared).map(run => `${run} is open`)]
 }
 
 /** What is wrong where no run is under way; empty when one release has all of the traffic, runs whole and alone, and nothing else is left. */

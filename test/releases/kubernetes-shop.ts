@@ -10,6 +10,7 @@ import { type KubernetesWorld, kubernetesWorld } from '../platforms/kubernetes/w
 import { newWorld, type World } from '../runbooks/kit.ts'
 import { kubectlFile } from '../testbed/kubernetes.ts'
 import type { Watched } from './kill.ts'
+import { openIn } from './runs.ts'
 
 /** The shop of the platform's tests in a namespace of a real cluster, with a stack file for runbooks. */
 export type KubernetesShop = World & {
@@ -98,7 +99,7 @@ export async function kubernetesFaults(shop: KubernetesShop): Promise<string[]> 
   const { shared } = await readShared(shop.platform.cell('release'))
   const wrong = [
     ...(shared.holder && isAlive(shared.holder.by) ? [`${shared.holder.run} holds the lease`] : []),
-    ...Object.keys(shared.open).map(run => `${run} is open`),
+    ...openIn(shared).map(run => `${run} is open`),
   ]
   const [live, records] = [await liveAt(shop), await recordsAt(shop)]
   if (live?.is !== 'running') return [...wrong, 'nothing serves']

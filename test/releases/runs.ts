@@ -1,3 +1,4 @@
+import type { Shared } from '../../lib/run/leases.ts'
 import { load } from '../platforms/load.ts'
 import { invoke, type Ran, type World } from '../runbooks/kit.ts'
 
@@ -34,3 +35,6 @@ export async function underLoad<T>(
 
 /** The text of stderr in one line, as it is wrapped to a width. */
 export const said = ({ stderr }: Ran): string => stderr.replace(/\s+/g, ' ')
+
+/** Runs that have to be settled. One that died before its first intent has touched nothing, and goes when the next run ends. */
+export const openIn = ({ open }: Shared): readonly string[] => Object.keys(open).filter(run => open[run]?.some(entry => entry.at === 'intent'))

@@ -9,6 +9,7 @@ import { readShared } from '../../lib/run/leases.ts'
 import { doing, perform } from '../platforms/conformance/kit.ts'
 import { freePort } from '../platforms/sandbox-world.ts'
 import { newWorld, type World } from '../runbooks/kit.ts'
+import { openIn } from './runs.ts'
 
 const APP = new URL('app.ts', import.meta.url)
 
@@ -152,7 +153,7 @@ async function sharedFaults(shop: Shop): Promise<string[]> {
   const { shared } = await readShared(shop.platform.cell('release'))
   return [
     ...(shared.holder && isAlive(shared.holder.by) ? [`${shared.holder.run} holds the lease`] : []),
-    ...Object.keys(shared.open).map(run => `${run} is open`),
+    ...openIn(shared).map(run => `${run} is open`),
   ]
 }
 

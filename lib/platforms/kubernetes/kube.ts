@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Command, quote, type Way } from '../../exec/command.ts'
@@ -36,7 +36,11 @@ export function kubeTo({ cluster, namespace, kubeconfig, context }: Where): Kube
   const file = path ? ['--kubeconfig', path] : []
   const filesThere = () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (kubeconfig instanceof Secret && path) writeFileSync(path, kubeconfig.reveal(), { mode: 0o600 })
+    if (kubeconfig instanceof Secret && path && !existsSync(path)) {
+      // Whole from the first moment: a kubectl beside this one that finds half a file has no cluster.
+      writeFileSync(`${path}.new`, kubeconfig.reveal(), { mode: 0o600 })
+      renameSync(`${path}.new`, path)
+    }
     // kubectl takes a missing file for an empty one.
     if (path && !existsSync(path)) throw new Trouble(3, `There is no kubeconfig ${path}`, { next: advice(cluster) })
   }
