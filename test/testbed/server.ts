@@ -120,6 +120,7 @@ export async function launch(how: Launch): Promise<Server> {
       if (!life) return
       killNow()
       if (!(await hasEnded(life.running.server, 10_000))) throw new Error(`${how.name} (process ${life.running.server.pid}) does not end`)
+      await groupGone(life.running.server.pid)
     },
     start,
   }
@@ -131,6 +132,17 @@ function killGroup(child: ChildProcess): void {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
   } catch {
     child.kill('SIGKILL')
+  }
+}
+
+/** Waits up to 3 s for the last process of a group: PostgreSQL does not start while one of a killed server still holds its memory. */
+async function groupGone(pid: number): Promise<void> {
+  for (const until = Date.now() + 3_000; Date.now() < until; await sleep(20)) {
+    try {
+      process.kill(-pid, 0)
+    } catch {
+      return
+    }
   }
 }
 

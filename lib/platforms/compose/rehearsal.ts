@@ -125,7 +125,10 @@ async function put(live: Site, site: Site, bundle: Bundle, instead: Instead, doi
 
 async function stateOf(site: Site, project: string, doing: Doing): Promise<SlotState> {
   const parts = sections(await looked(site, STAND, doing, [pathsOf(site).split, project]))
-  return slotState(parsed(parts.containers ?? '[]', parts.images ?? ''))
+  const containers = parsed(parts.containers ?? '[]', parts.images ?? '')
+  const ours = containers.filter(({ service }) => site.setting.services.some(({ name }) => name === service))
+  // A stand-in is of no release, whichever container was made last; where nothing else is left, it still stands there.
+  return { ...slotState(containers), ...(ours.length > 0 ? { release: slotState(ours).release } : {}) }
 }
 
 /** Prints where port $3 of service $2 of project $1 is published. */

@@ -155,7 +155,7 @@ export default defineStack({
     },
     'node-exporter': { file: 'monitoring.yaml', proof: { kind: 'http', port: ${ports['node-exporter']}, path: '/metrics', contains: 'node_exporter_build_info' } },
   },
-  deploy: { budget: '12s' },
+  deploy: { budget: '25s' },
   data: { database: sqlite({ file: ${JSON.stringify(database)} }) },
   environments: {
     local: {
