@@ -192,8 +192,8 @@ const rollback: Part = async (world, platform, other) => {
 
 const execStream: Part = async (world, platform) => {
   const [ours, raw]: [number[], number[]] = [[], []]
-  const pod = world.on.kubectl(['-n', world.namespace, 'get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}'])
-  const argv = ['--kubeconfig', world.on.kubeconfig, '-n', world.namespace, 'exec', pod, '--', 'cat', process.execPath]
+  // Both ask for the workload: a pod that was found a moment ago may be on its way out.
+  const argv = ['--kubeconfig', world.on.kubeconfig, '-n', world.namespace, 'exec', 'deployment/web', '--', 'cat', process.execPath]
   let bytes = 0
   for (let n = 0; n < FEW; n += 1) {
     const began = performance.now()
