@@ -1,5 +1,5 @@
 import { standingStill } from '../releases/compose-shop.ts'
-import { goesOn, kill, sceneIn } from '../releases/kill.ts'
+import { everyKill } from '../releases/kill.ts'
 import {
   describeKubernetesShop,
   type KubernetesShop,
@@ -16,27 +16,15 @@ import type { Member } from './run.ts'
 
 /** Kills a deploy and a rollback on a real cluster after each kind of line of the journal and in the middle of it, and settles each in both ways; and cordons the node. */
 const kubernetes: Member = async tell => {
-  let cases = 0
   const shop = await newKubernetesShop([], QUICK)
   try {
-    for (const runbook of ['deploy', 'rollback'] as const) {
-      const scene = await sceneIn(watched(shop), runbook)
-      // Of lines that say the same, the first is died at.
-      for (const line of new Map(scene.lines.toReversed().map(one => [one.says, one])).values())
-        for (const when of ['torn', 'after'] as const)
-          for (const recovery of ['resume', 'revert'] as const) {
-            for (const wrong of await kill(scene, line, when, recovery)) tell(wrong)
-            cases += 1
-          }
-      if (runbook === 'rollback') for (const wrong of await goesOn(scene)) tell(`after all kills: ${wrong}`)
-    }
+    const cases = await everyKill(watched(shop), tell)
     for (const wrong of await cordoned(shop)) tell(`the node cordoned: ${wrong}`)
-    cases += 1
+    return { cases: cases + 1 }
   } finally {
     await shop.end()
     endWorlds()
   }
-  return { cases }
 }
 
 /** A deploy during which all nodes are cordoned; here and not among the tests, because nothing else could be put on them meanwhile. */

@@ -18,6 +18,16 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes when something is in the wa
   let platform: Platform
   let good: Bundle
   const kubectl = (...argv: readonly string[]) => world.on.kubectl(['-n', world.namespace, ...argv])
+  /** The same namespace, entered by an account that a role of the cluster is given to there. */
+  const enteredBy = (account: string, role: string): Platform => {
+    kubectl('create', 'serviceaccount', account)
+    kubectl('create', 'rolebinding', account, `--clusterrole=${role}`, `--serviceaccount=${world.namespace}:${account}`)
+    const token = kubectl('create', 'token', account).trim()
+    const kubeconfig = world.kubeconfig(config => {
+      config.users[0]!.user = { token }
+    })
+    return world.platform({ kubeconfig })
+  }
   const settled = async (versions: Readonly<Record<string, string>>) => {
     const { bundle, since } = await put(world, platform, versions)
     expect(await judged(platform, bundle, since)).toMatchObject({ is: 'settled' })
@@ -64,11 +74,8 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes when something is in the wa
     })
 
     test('the text of a kubeconfig is kept in a private file, and only as long as it is needed', async () => {
-      const text = readFileSync(
-        world.kubeconfig(() => {}),
-        'utf8',
-      )
-      const own = world.platform({ kubeconfig: new Secret('KUBE_CONFIG', text) })
+      const given = world.kubeconfig(() => {})
+      const own = world.platform({ kubeconfig: new Secret('KUBE_CONFIG', readFileSync(given, 'utf8')) })
       const command = own.inside('web', { file: 'echo', argv: ['here'] }, { input: false })
       expect((await mustRun(command, doing())).stdout).toBe('here\n')
       const file = command.argv[1] ?? ''
@@ -87,14 +94,7 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes when something is in the wa
     })
 
     test('an account that may only read is told what it may not, before anything is tried', async () => {
-      kubectl('create', 'serviceaccount', 'reader')
-      kubectl('create', 'rolebinding', 'reader', '--clusterrole=view', `--serviceaccount=${world.namespace}:reader`)
-      const token = kubectl('create', 'token', 'reader').trim()
-      const reader = world.platform({
-        kubeconfig: world.kubeconfig(config => {
-          config.users[0]!.user = { token }
-        }),
-      })
+      const reader = enteredBy('reader', 'view')
       const facts = await reader.facts(doing())
       expect(facts).toMatchObject({ state: 'denied', because: expect.stringMatching(/may not get secrets, create secrets.*patch deployments/) })
       // What it may read, it sees.
@@ -104,14 +104,7 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes when something is in the wa
     test(
       'a token that has ended in the middle is told from a cluster that is away',
       async () => {
-        kubectl('create', 'serviceaccount', 'brief')
-        kubectl('create', 'rolebinding', 'brief', '--clusterrole=admin', `--serviceaccount=${world.namespace}:brief`)
-        const token = kubectl('create', 'token', 'brief').trim()
-        const brief = world.platform({
-          kubeconfig: world.kubeconfig(config => {
-            config.users[0]!.user = { token }
-          }),
-        })
+        const brief = enteredBy('brief', 'admin')
         expect(await brief.facts(doing())).toMatchObject({ state: 'answers' })
         kubectl('delete', 'serviceaccount', 'brief')
         const facts = await until(

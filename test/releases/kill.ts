@@ -81,3 +81,31 @@ export async function goesOn({ shop, faults }: Scene): Promise<readonly string[]
   await deployed(shop, '1.2.0')
   return faults()
 }
+
+/** Lines of a journal at which a runbook is killed, by what they say, and how each is settled. */
+export type Cases = Readonly<Record<Scene['runbook'], readonly (readonly [says: string, recovery: Recovery])[]>>
+
+/** What is wrong after kills at some lines of a runbook's journal; after those of a rollback, the shop has to go on. */
+export async function killsOf(shop: Watched, runbook: Scene['runbook'], cases: Cases): Promise<string[]> {
+  const scene = await sceneIn(shop, runbook)
+  const wrong: string[] = []
+  for (const [says, recovery] of cases[runbook]) wrong.push(...(await kill(scene, { n: lineThatSays(scene.lines, says), says }, 'after', recovery)))
+  return [...wrong, ...(runbook === 'rollback' ? await goesOn(scene) : [])]
+}
+
+/** Kills a deploy and a rollback after each kind of line of the journal and in the middle of it, and settles each in both ways; gives how many died. */
+export async function everyKill(shop: Watched, tell: (wrong: string) => void): Promise<number> {
+  let cases = 0
+  for (const runbook of ['deploy', 'rollback'] as const) {
+    const scene = await sceneIn(shop, runbook)
+    // Of lines that say the same, the first is died at.
+    for (const line of new Map(scene.lines.toReversed().map(one => [one.says, one])).values())
+      for (const when of ['torn', 'after'] as const)
+        for (const recovery of ['resume', 'revert'] as const) {
+          for (const wrong of await kill(scene, line, when, recovery)) tell(wrong)
+          cases += 1
+        }
+    if (runbook === 'rollback') for (const wrong of await goesOn(scene)) tell(`after all kills: ${wrong}`)
+  }
+  return cases
+}

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ComposeShop, newComposeShop, watched } from '../releases/compose-shop.ts'
-import { goesOn, kill, type Recovery, sceneIn } from '../releases/kill.ts'
-import { lineThatSays } from '../releases/points.ts'
+import { type Cases, killsOf } from '../releases/kill.ts'
 import { describeWith } from '../testbed/index.ts'
 import { endWorlds } from './kit.ts'
 
 /** One of each kind of step, before or after it is done, settled in turn in both ways. All lines, both ways, are in test/matrix/compose.ts. */
-const CASES: Readonly<Record<'deploy' | 'rollback', readonly (readonly [says: string, recovery: Recovery])[]>> = {
+const CASES: Cases = {
   deploy: [
     ['intent release.stage/it', 'resume'],
     ['exited release.start/slot', 'revert'],
@@ -37,11 +36,7 @@ describeWith(['docker', 'nginx-image'], 'a kill on Docker Compose', () => {
       timeout: 1_800_000,
     },
     async runbook => {
-      const scene = await sceneIn(watched(shop), runbook)
-      const wrong: string[] = []
-      for (const [says, recovery] of CASES[runbook])
-        wrong.push(...(await kill(scene, { n: lineThatSays(scene.lines, says), says }, 'after', recovery)))
-      expect([...wrong, ...(runbook === 'rollback' ? await goesOn(scene) : [])]).toEqual([])
+      expect(await killsOf(watched(shop), runbook, CASES)).toEqual([])
     },
   )
 })

@@ -1,14 +1,13 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { goesOn, kill, type Recovery, sceneIn } from '../releases/kill.ts'
+import { type Cases, killsOf } from '../releases/kill.ts'
 import { type KubernetesShop, newKubernetesShop, QUICK, watched } from '../releases/kubernetes-shop.ts'
-import { lineThatSays } from '../releases/points.ts'
 import { describeWith } from '../testbed/index.ts'
 import { endWorlds } from './kit.ts'
 
 /** One of each kind of step, before or after it is done, settled in turn in both ways. All lines, both ways, are in test/matrix/kubernetes.ts. */
-const CASES: Readonly<Record<'deploy' | 'rollback', readonly (readonly [says: string, recovery: Recovery])[]>> = {
+const CASES: Cases = {
   deploy: [
     ['exited release.stage/it', 'revert'],
     ['exited release.replace/live', 'resume'],
@@ -32,11 +31,7 @@ describeWith(['kubernetes', 'registry'], 'a kill on Kubernetes', () => {
     { timeout: 900_000 },
     async runbook => {
       const elsewhere = { ...shop, home: mkdtempSync(join(shop.folder, 'another laptop ')) }
-      const scene = await sceneIn(watched(shop, elsewhere), runbook)
-      const wrong: string[] = []
-      for (const [says, recovery] of CASES[runbook])
-        wrong.push(...(await kill(scene, { n: lineThatSays(scene.lines, says), says }, 'after', recovery)))
-      expect([...wrong, ...(runbook === 'rollback' ? await goesOn(scene) : [])]).toEqual([])
+      expect(await killsOf(watched(shop, elsewhere), runbook, CASES)).toEqual([])
     },
   )
 })

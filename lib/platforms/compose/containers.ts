@@ -65,7 +65,7 @@ images=$(printf '%s\\n' "$known" | sed -n 's/^ *"Image": "\\(sha256:[0-9a-f]*\\)
 [ -z "$images" ] || docker image inspect -f '{{.Id}} {{range .RepoDigests}}{{.}} {{end}}' $images 2>/dev/null; return 0; }`
 
 /** Prints the sections `containers`, `images` and `split` of projects $2 …; $1 is split.conf. */
-export const STAND = `${LOOKS}
+const STAND = `${LOOKS}
 split=$1; shift
 ids=$(of_projects "$@") || exit 9
 stood $ids || exit 9
@@ -107,9 +107,12 @@ function begin(site: Site, split: string, doing: Doing) {
   return look
 }
 
-async function lookAt(site: Site, split: string, doing: Doing): Promise<Found> {
-  const { project } = site.options
-  const parts = sections(await looked(site, STAND, doing, [split, ...SLOTS.map(slot => `${project}-${slot}`), project]))
+const lookAt = (site: Site, split: string, doing: Doing): Promise<Found> =>
+  containersIn(site, [...SLOTS.map(slot => `${site.options.project}-${slot}`), site.options.project], split, doing)
+
+/** The containers of projects, with the text of split.conf. */
+export async function containersIn(site: Site, projects: readonly string[], split: string, doing: Doing): Promise<Found> {
+  const parts = sections(await looked(site, STAND, doing, [split, ...projects]))
   return { containers: parsed(parts.containers ?? '[]', parts.images ?? ''), split: parts.split ?? '' }
 }
 

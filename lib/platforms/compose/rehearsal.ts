@@ -2,7 +2,7 @@ import type { Doing } from '../../plan/plan.ts'
 import { Secret } from '../../plan/secrets.ts'
 import type { Bundle, Door, SlotState } from '../platform.ts'
 import { type Given, type Instead, REHEARSAL, type RehearsalPlace, type Rehearsals } from '../rehearsal.ts'
-import { parsed, STAND } from './containers.ts'
+import { containersIn } from './containers.ts'
 import { type Files, filesIn } from './draft.ts'
 import { nothingShared } from './mounts.ts'
 import { placed } from './place-files.ts'
@@ -10,7 +10,7 @@ import { envFile, envValues, pathsOf, projectOf, type Site, STAND_INS, slotArgv,
 import { once, plainDocker, up } from './slots.ts'
 import { pinned } from './stage.ts'
 import { slotState } from './standing.ts'
-import { action, done, looked, sections } from './there.ts'
+import { action, done, looked } from './there.ts'
 import { verdictOn } from './verdict.ts'
 
 /** The folder of all rehearsals on the host; each run has one inside, laid out as that of the stack. */
@@ -124,8 +124,7 @@ async function put(live: Site, site: Site, bundle: Bundle, instead: Instead, doi
 }
 
 async function stateOf(site: Site, project: string, doing: Doing): Promise<SlotState> {
-  const parts = sections(await looked(site, STAND, doing, [pathsOf(site).split, project]))
-  const containers = parsed(parts.containers ?? '[]', parts.images ?? '')
+  const { containers } = await containersIn(site, [project], pathsOf(site).split, doing)
   const ours = containers.filter(({ service }) => site.setting.services.some(({ name }) => name === service))
   // A stand-in is of no release, whichever container was made last; where nothing else is left, it still stands there.
   return { ...slotState(containers), ...(ours.length > 0 ? { release: slotState(ours).release } : {}) }
