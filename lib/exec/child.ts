@@ -29,6 +29,8 @@ export type Child = {
   /** Ends the whole group, SIGTERM first; `ended` then says why. */
   stop(because: string): void
   stderr(): string
+  /** Closes its stdin. */
+  release(): void
   /** Whether our own process stays for its sake; yes, unless told otherwise. */
   hold(on: boolean): void
 }
@@ -141,6 +143,7 @@ function watched(command: Command, process: ChildProcess, pid: number, signal: A
     ended,
     stop,
     stderr,
+    release: () => void process.stdin?.end(),
     hold(on) {
       for (const handle of [process, ...process.stdio] as (Holder | null)[]) handle?.[on ? 'ref' : 'unref']?.()
     },

@@ -15,6 +15,11 @@ export type Command = {
    */
   readonly preface?: Secret
   readonly cwd?: string
+  /**
+   * A word that nobody can guess, which the far end writes behind the last byte of stdout, with its exit code. Output without it is not whole,
+   * whatever the exit code says: for ways that lose the end of what they carry. It needs a preface, because its stdin must be open.
+   */
+  readonly seal?: string
   /** What a person would type for it, where that is not what is run. */
   readonly typed?: { readonly file: string; readonly argv: readonly string[] }
   /** How it gets to the host that it runs on; absent on this machine. */

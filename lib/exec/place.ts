@@ -49,16 +49,26 @@ exec "$@"`
  * Every process is waited for: one left over goes to the container's first process, and PostgreSQL, where it is that, takes
  * a stranger's end by a signal for the crash of one of its own, and ends all sessions.
  */
-export const WITHOUT_INPUT = `${READ_SECRETS}
-exec 3<&0
+const LEASHED = `exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
 { trap 'exit 0' TERM; while read -r _; do :; done; kill "$child"; exit 0; } <&3 3<&- >/dev/null 2>&1 &
 leash=$!
-exec 3<&-
 wait "$child"
 code=$?
-{ kill "$leash"; wait "$leash"; } 2>/dev/null
+{ kill "$leash"; wait "$leash"; } 2>/dev/null`
+
+/** The command reads nothing, and ends with us. */
+export const WITHOUT_INPUT = `${READ_SECRETS}
+${LEASHED}
+exit "$code"`
+
+/** As `WITHOUT_INPUT`; its output is sealed with the word that is the second argument, and it stays until we have seen the seal and close its stdin. */
+export const SEALED = `${READ_SECRETS}
+word=$1; shift
+${LEASHED}
+printf '%s %03d' "$word" "$code"
+while read -r _; do :; done <&3
 exit "$code"`
 
 /**

@@ -2,6 +2,7 @@ import type { Doing } from '../plan/plan.ts'
 import { type Child, type End, start } from './child.ts'
 import { type Command, CommandFailed, type Finished } from './command.ts'
 import { poured } from './pour.ts'
+import { type Unsealing, unsealing } from './seal.ts'
 
 export { live, stopAll } from './child.ts'
 export { type Command, CommandFailed, type Finished, prints } from './command.ts'
@@ -28,10 +29,11 @@ async function ran(command: Command, doing: Doing, limits: Limits): Promise<{ ch
   const { input, budgetMs } = limits
   const child = await start(command, doing, { stdin: input === undefined ? 'ignore' : 'pipe', ...(budgetMs === undefined ? {} : { budgetMs }) })
   const chunks: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {})
+  const seal = sealOf(command, child)
+  child.stdout.on('data', (chunk: Chunk) => chunks.push(...(seal ? seal.take(chunk) : [chunk]))).on('error', () => {})
   // A tool need not read what it is given; its exit code says whether it missed anything.
   child.stdin?.on('error', () => {}).end(input)
-  const end = await child.ended
+  const end = whole(command, await child.ended, seal)
   doing.signal.throwIfAborted()
   if (end.lost) throw end.lost
   const stderr = [child.stderr(), end.because].filter(Boolean).join('\n')
@@ -63,8 +65,21 @@ export function stdoutOf(command: Command, doing: Doing, how: { readonly lend?: 
   }
 }
 
+type Chunk = Buffer<ArrayBuffer>
+
+/** Once its output is whole, the far end is let go. */
+const sealOf = ({ seal }: Command, child: Child): Unsealing | undefined => (seal === undefined ? undefined : unsealing(seal, () => child.release()))
+
+/** The far end's own exit code, where its output came with one; the way's good end is none without the seal. */
+function whole(command: Command, end: End, seal: Unsealing | undefined): End {
+  if (seal === undefined || end.because !== undefined) return end
+  if (seal.sealed !== undefined) return { ...end, code: seal.sealed }
+  const because = `${named(command)} exited 0, but the end of its output did not arrive`
+  return end.code === 0 ? { ...end, lost: new CommandFailed(because, 0, null, '') } : end
+}
+
 /** Frees the memory of a chunk, which is empty afterwards; a pipe's chunks have their memory to themselves. */
-function letGo(chunk: Buffer<ArrayBuffer>): void {
+function letGo(chunk: Chunk): void {
   if (chunk.buffer.byteLength === chunk.length) chunk.buffer.transfer(0)
 }
 
@@ -73,12 +88,15 @@ const NOT_WANTED = 'stopped: nobody reads its output any more'
 async function* output(command: Command, doing: Doing, lend: boolean, onStart: (child: Child) => void): AsyncGenerator<Buffer, undefined, undefined> {
   const child = await start(command, doing, { stdin: 'ignore' })
   onStart(child)
+  const seal = sealOf(command, child)
   let complete = false
   let lost: unknown
   try {
     for await (const chunk of child.stdout) {
-      yield chunk
-      if (lend) letGo(chunk)
+      for (const own of seal ? seal.take(chunk) : [chunk as Chunk]) {
+        yield own
+        if (lend) letGo(own)
+      }
     }
     complete = true
   } catch (cause) {
@@ -88,7 +106,7 @@ async function* output(command: Command, doing: Doing, lend: boolean, onStart: (
     if (!complete) child.stop(NOT_WANTED)
     await child.ended
   }
-  const end = await child.ended
+  const end = whole(command, await child.ended, seal)
   doing.signal.throwIfAborted()
   if (end.lost) throw end.lost
   if (end.code !== 0) throw failure(command, child, end)

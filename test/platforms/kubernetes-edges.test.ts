@@ -3,14 +3,15 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { mustRun } from '../../lib/exec/process.ts'
+import { mustRun, stdoutOf } from '../../lib/exec/process.ts'
+import { collect } from '../exec/doing.ts'
 import { describeWith } from '../testbed/index.ts'
 import { kubectlFile } from '../testbed/kubernetes.ts'
 import { find } from '../testbed/tools.ts'
-import { doing, judged, perform } from './conformance/kit.ts'
+import { doing, judged, perform, until } from './conformance/kit.ts'
 import { container } from './kubernetes/overlay.ts'
 import { push } from './kubernetes/push.ts'
-import { drafted, type KubernetesWorld, kubernetesWorld } from './kubernetes/world.ts'
+import { drafted, type KubernetesWorld, kubernetesWorld, put } from './kubernetes/world.ts'
 
 const LONG = 180_000
 const PODS = 300
@@ -55,7 +56,7 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes at its edges', () => {
   )
 
   test(
-    'a number of pods that is handed over to an autoscaler stays until the autoscaler sets another, and that one stays too',
+    'a number of pods that is handed over to an autoscaler stays until that sets another, and this one stays too',
     async () => {
       const platform = world.platform()
       const replicas = () => world.on.kubectl(['-n', world.namespace, 'get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}'])
@@ -69,9 +70,37 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes at its edges', () => {
       world.overlay({ spec: { replicas: undefined }, container: { lifecycle: undefined } })
       await applied()
       expect(replicas()).toBe('2')
-      world.on.kubectl(['-n', world.namespace, 'scale', 'deployment/web', '--replicas=3'])
-      await applied()
-      expect(replicas()).toBe('3')
+      const scaler = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'web', namespace: world.namespace } }
+      const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+      const metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } }]
+      world.on.kubectl(['create', '-f', '-'], JSON.stringify({ ...scaler, spec: { scaleTargetRef, minReplicas: 3, maxReplicas: 4, metrics } }))
+      // It looks every 15 s.
+      await until(
+        async () => replicas(),
+        now => now === '3',
+        60_000,
+      )
+      const bundle = await staged()
+      const since = await platform.time(doing())
+      await perform(platform.start(bundle, []))
+      expect([replicas(), (await judged(platform, bundle, since)).is]).toEqual(['3', 'settled'])
+      world.on.kubectl(['-n', world.namespace, 'delete', 'hpa', 'web'])
+    },
+    LONG,
+  )
+
+  test(
+    'an output that kubectl cuts off and calls good is a failure',
+    async () => {
+      await world.versions('1.0.0')
+      const platform = world.platform()
+      world.overlay({ spec: { replicas: undefined }, container: { lifecycle: undefined } })
+      const { bundle, since } = await put(world, platform, {})
+      expect(await judged(platform, bundle, since)).toMatchObject({ is: 'settled' })
+      const there = platform.inside('web', { file: 'head', argv: ['-c', '3000000', process.execPath] }, { input: false })
+      expect((await collect(stdoutOf(there, doing()))).length).toBe(3_000_000)
+      const cutting = { ...there, env: { PATH: `${lossy(work)}:${process.env.PATH}` } }
+      await expect(collect(stdoutOf(cutting, doing()))).rejects.toThrow('kubectl exited 0, but the end of its output did not arrive')
     },
     LONG,
   )
@@ -126,6 +155,14 @@ function idlePods(namespace: string) {
       containers: [container('idle', 'nowhere.invalid/idle:1')],
     },
   }))
+}
+
+/** A kubectl that loses the end of what comes out of a pod, and exits 0, as kubernetes/kubernetes#124571 tells. */
+function lossy(work: string): string {
+  const bin = join(work, 'lossy')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\n'${kubectlFile()}' "$@" | head -c 1000000\nexit 0\n`, { mode: 0o755 })
+  return bin
 }
 
 /** A kubectl that writes down how it is called, and what it is asked for as a proxy. */

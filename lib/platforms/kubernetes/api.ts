@@ -3,11 +3,11 @@ import { rmSync } from 'node:fs'
 import { Agent, request as ask } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Child, start } from '../../exec/child.ts'
-import { WITHOUT_INPUT } from '../../exec/place.ts'
+import type { Child } from '../../exec/child.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
-import { redact, Secret } from '../../plan/secrets.ts'
+import { redact } from '../../plan/secrets.ts'
+import { closed, leashed, nobody } from './leash.ts'
 
 /** A refusal of the API server, in its own words. */
 export class ApiError extends Error {
@@ -50,11 +50,6 @@ const ANSWER_MS = 20_000
 const PATIENCE_MS = 15_000
 const AGAIN_MS = 300
 
-const nobody = (): Doing => ({ run: '', signal: new AbortController().signal, progress() {}, spawned() {} })
-
-/** When we are gone, the private folder $1 goes as well: also when the shell's own last words find nobody to read them (PIPE). */
-const LEASHED = `folder=$1; shift; trap 'rm -rf -- "$folder"' EXIT; trap 'exit 143' TERM INT HUP PIPE\n${WITHOUT_INPUT}`
-
 /**
  * One `kubectl proxy` on a socket in a folder that nobody else may enter: kubectl logs in as it always does, and a look costs milliseconds
  * instead of a process. It ends with us, also when we are killed.
@@ -64,20 +59,14 @@ export function apiThrough({ flags, verify, folder, where }: Through): Api {
   const open = async (doing: Doing) => {
     await verify(doing)
     const socket = join(folder, `proxy-${randomBytes(4).toString('hex')}`)
-    const argv = [...flags(), 'proxy', `--unix-socket=${socket}`]
-    const typed = { file: 'kubectl', argv }
-    const leashed = { file: 'sh', argv: ['-c', LEASHED, 'sh', folder, '0', 'kubectl', ...argv], preface: new Secret('nothing', ''), typed }
-    const child = await start(leashed, nobody(), { stdin: 'ignore' })
+    const { child, said } = await leashed([...flags(), 'proxy', `--unix-socket=${socket}`], folder)
     const agent = new Agent({ keepAlive: true, maxSockets: 16 })
     void child.ended.then(() => {
       opened = undefined
       agent.destroy()
       rmSync(socket, { force: true })
     })
-    const served = new Promise<boolean>(resolve => child.stdout.once('data', () => resolve(true)).once('close', () => resolve(false)))
-    if (!(await served)) throw new Trouble(8, `kubectl proxy did not start: ${redact(child.stderr())}`)
-    child.stdout.resume()
-    child.hold(false)
+    if (said === undefined) throw new Trouble(8, `kubectl proxy did not start: ${redact(child.stderr())}`)
     return { child, socket, agent }
   }
   const once = async (method: string, path: string, { body, type, doing }: Asked): Promise<Answer> => {
@@ -123,9 +112,7 @@ export function apiThrough({ flags, verify, folder, where }: Through): Api {
     async close() {
       const now = await opened?.catch(() => undefined)
       opened = undefined
-      now?.child.hold(true)
-      now?.child.stop('closed')
-      await now?.child.ended
+      if (now) await closed(now.child)
     },
   }
 }
