@@ -28,7 +28,7 @@ export default runbook(import.meta, {
     if (!target) return { configuration: undefined, now, target: undefined, kept: null, rehearsal: undefined, notes: [] }
     const found = { record: target, bundle: use.rolledBack(now, target) }
     const kept = await use.keptFiles(site, found.bundle, doing)
-    const tries = options.rehearse && kept !== null && site.platform?.rehearsals !== undefined
+    const tries = options.rehearse && kept !== null && site.platform !== undefined
     return {
       configuration: undefined,
       now,
@@ -50,7 +50,6 @@ export default runbook(import.meta, {
     return [
       ...use.platformAnswers(facts.now),
       use.rehearsedAlone(options),
-      ...(options.rehearse ? use.canRehearse(site) : []),
       ...(facts.target
         ? [
             { title: 'it is another one', holds: facts.target.record.release !== facts.now.serving?.release, because: 'That release already serves' },

@@ -181,8 +181,8 @@ export interface Platform {
   readonly split?: Split
   /** Services that are configured instead of released; absent where the stack file names none. */
   readonly configured?: Configured
-  /** Starting a kept release beside everything, on copies of the data; absent where none can be kept from live data. */
-  readonly rehearsals?: Rehearsals
+  /** Starting a kept release beside everything, on copies of the data. */
+  readonly rehearsals: Rehearsals
   /** Secrets stay where they are when a release goes: one that comes back gets today's. */
   readonly secretsOfToday?: true
   readonly writers: WriterSwitch

@@ -26,7 +26,6 @@ function unbuiltOf(kind: string, error: unknown): Platform {
     'caution',
     'split',
     'surroundings',
-    'rehearsals',
     'secretsOfToday',
     'survivors',
     'endSurvivors',

@@ -54,7 +54,7 @@ export {
 export { namedRelease, targetOf } from '../releases/records.ts'
 export { lookAtRehearsal } from '../releases/rehearse/facts.ts'
 export { rehearsalPlan } from '../releases/rehearse/plan.ts'
-export { canRehearse, keptApart, rehearsalEnd, rehearsalLines, rehearsedAlone } from '../releases/rehearse/words.ts'
+export { keptApart, rehearsalEnd, rehearsalLines, rehearsedAlone } from '../releases/rehearse/words.ts'
 export { keptFiles, nothingToGoBackTo, otherSecrets, rollbackPlan, rolledBack, schemaFits, stillThere } from '../releases/rollback.ts'
 export { setupLines, setupOn, setupPlan, setupResult, surveyOf } from '../releases/setup.ts'
 export { findingsTable } from './show/findings.ts'

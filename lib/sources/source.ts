@@ -82,6 +82,11 @@ export interface Source {
    * on live data; undefined for a value that does not lead to this part. Absent where no application can be led to a copy.
    */
   copyFor?(address: string, run: string): string | undefined
+  /**
+   * The same for a bare name of the database, where an application is given its address in pieces. Only for a setting that is said to be that name:
+   * many a word is the same by chance.
+   */
+  copyNamed?(name: string, run: string): string | undefined
 
   /** Why writers must be stopped from outside before a swap; absent where the swap or the lock is enough. */
   readonly writersMustStop?: string

@@ -50,7 +50,7 @@ export function deploySchema(z: Z): ZodType {
     }),
     z.strictObject({ kind: z.literal('run'), service: z.string().min(1), argv: argv(z) }),
   ])
-  const setting = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name has letters, digits and _')
+  const setting = z.string().regex(/^[A-Za-z_][\w.-]*$/, 'a name has letters, digits, _, and . and - as names of files have')
   const rehearsed = z.union(
     [z.string().min(1), z.strictObject({ value: z.string(), insteadOf: z.string().min(1).optional() })],
     "the name of a part, or { value: '…', insteadOf: '…' }",

@@ -96,7 +96,7 @@ describe('each refusal names the field', () => {
     ['a rehearsal with a copy of a part that there is none of', { rehearse: { URL: 'cache' } }, /deploy\.rehearse\.URL: there is no part "cache"/],
     ['a rehearsal without such a part', { rehearse: { URL: { value: '', insteadOf: 'cache' } } }, /deploy\.rehearse\.URL: there is no part "cache"/],
     ['a rehearsal with a value that is none', { rehearse: { URL: { to: 'x' } } }, /deploy\.rehearse\.URL: .*the name of a part, or/],
-    ['a rehearsal with a setting that no platform has', { rehearse: { 'A-B': { value: 'x' } } }, /deploy\.rehearse\.A-B: Invalid key/],
+    ['a rehearsal with a setting that no platform has', { rehearse: { 'A B': { value: 'x' } } }, /deploy\.rehearse\.A B: Invalid key/],
     [
       'a metrics check in a service that there is none of',
       { metrics: [{ kind: 'run', service: 'wbe', argv: ['true'] }] },

@@ -12,6 +12,7 @@ import { kubeTo } from './kube.ts'
 import { holds, lookAt } from './look.ts'
 import { mainOf } from './objects.ts'
 import { once } from './once.ts'
+import { rehearsalsOf } from './rehearse/index.ts'
 import { setupOf } from './setup/index.ts'
 import type { KubernetesOptions, Site } from './site.ts'
 import { stage, stagedOf, unstage } from './stage.ts'
@@ -59,6 +60,7 @@ export function kubernetes(setting: Setting, options: KubernetesOptions): Platfo
     surplus: (keep, doing) => surplus(site, keep, doing),
     tidy: keep => tidy(site, keep),
     setup: wants => setupOf(site, wants),
+    rehearsals: rehearsalsOf(site),
     surroundings: doing => surroundingsOf(site, doing),
     close: () => kube.close(),
   }

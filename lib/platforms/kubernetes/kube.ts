@@ -8,6 +8,7 @@ import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { redact, Secret } from '../../plan/secrets.ts'
 import { type Api, apiThrough } from './api.ts'
+import { type Forwards, forwardsThrough } from './forward.ts'
 
 /** The way to one namespace of one cluster. */
 export type Kube = {
@@ -19,6 +20,7 @@ export type Kube = {
   /** As a person types it. */
   typed(...argv: readonly string[]): string
   readonly api: Api
+  readonly forwards: Forwards
   close(): Promise<void>
 }
 
@@ -75,6 +77,7 @@ export function kubeTo({ cluster, namespace, kubeconfig, context }: Where): Kube
     },
   })
   const api = apiThrough({ flags, verify, folder, where: cluster })
+  const forwards = forwardsThrough({ flags, namespace, folder, verify })
   return {
     namespace,
     verify,
@@ -87,8 +90,9 @@ export function kubeTo({ cluster, namespace, kubeconfig, context }: Where): Kube
     }),
     typed: (...argv) => ['kubectl', ...shown(), '--namespace', namespace, ...argv].map(quote).join(' '),
     api,
+    forwards,
     async close() {
-      await api.close()
+      await Promise.all([api.close(), forwards.close()])
       rmSync(folder, { recursive: true, force: true })
     },
   }

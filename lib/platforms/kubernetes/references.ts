@@ -6,18 +6,24 @@ import { layerOf, ofRelease } from './manifests.ts'
 import { type Manifest, nameOf, type PodSpec, type Tree, templateOf } from './objects.ts'
 import { MARK, type Site } from './site.ts'
 
-/** What pods are given out of a Secret or ConfigMap: the whole of it, or single keys. */
-type Reference = { readonly kind: 'Secret' | 'ConfigMap'; readonly name: string; readonly key?: string; readonly by: string }
+/** What pods are given out of a Secret or ConfigMap: the whole of it, or single keys. Without what is optional they start, too. */
+export type Reference = {
+  readonly kind: 'Secret' | 'ConfigMap'
+  readonly name: string
+  readonly key?: string
+  readonly by: string
+  readonly optional: boolean
+}
 
 type Ref = { readonly name?: string; readonly secretName?: string; readonly key?: string; readonly optional?: boolean }
 
 function reference(kind: Reference['kind'], ref: unknown, by: string): Reference[] {
   const { name, secretName, key, optional } = (ref ?? {}) as Ref
   const named = name ?? secretName
-  return named === undefined || optional === true ? [] : [{ kind, name: named, by, ...(key === undefined ? {} : { key }) }]
+  return named === undefined ? [] : [{ kind, name: named, by, optional: optional === true, ...(key === undefined ? {} : { key }) }]
 }
 
-/** Everything that the pods of a specification need before they can start. */
+/** Everything that the pods of a specification are given out of Secrets and ConfigMaps. */
 export function referencesOf(spec: PodSpec, by: string): Reference[] {
   const containers = [...(spec.initContainers ?? []), ...spec.containers]
   const env = containers
@@ -33,7 +39,24 @@ export function referencesOf(spec: PodSpec, by: string): Reference[] {
   return [...env, ...whole, ...volumes]
 }
 
-type Held = Manifest & { readonly data?: Readonly<Record<string, string>>; readonly stringData?: Readonly<Record<string, string>> }
+/** A Secret or a ConfigMap as it is written or as it stands. */
+export type Held = Manifest & { readonly data?: Readonly<Record<string, string>>; readonly stringData?: Readonly<Record<string, string>> }
+
+/** The Secrets and ConfigMaps that are referred to, by `Kind/name`: as objects of a release have them, else as they stand. */
+export async function heldOf(
+  site: Site,
+  objects: readonly Manifest[],
+  references: readonly Pick<Reference, 'kind' | 'name'>[],
+  doing: Doing,
+): Promise<ReadonlyMap<string, Held | undefined>> {
+  const made = new Map(objects.map(object => [nameOf(object), object as Held]))
+  const names = [...new Map(references.map(one => [`${one.kind}/${one.name}`, one]))]
+  return new Map(
+    await Promise.all(
+      names.map(async ([key, one]) => [key, made.get(key) ?? (await site.kube.api.find<Held>(pathOf(site, one), { doing }))] as const),
+    ),
+  )
+}
 
 const pathOf = (site: Site, { kind, name }: Pick<Reference, 'kind' | 'name'>) =>
   `/api/v1/namespaces/${site.kube.namespace}/${kind === 'Secret' ? 'secrets' : 'configmaps'}/${name}`
@@ -44,19 +67,11 @@ const pathOf = (site: Site, { kind, name }: Pick<Reference, 'kind' | 'name'>) =>
  */
 export async function secretsOf(site: Site, objects: readonly Manifest[], doing: Doing): Promise<Record<string, string>> {
   const release = ofRelease(site, objects)
-  const needed = release.flatMap(object => referencesOf(templateOf(object)?.spec ?? { containers: [] }, nameOf(object)))
+  const all = release.flatMap(object => referencesOf(templateOf(object)?.spec ?? { containers: [] }, nameOf(object)))
+  const needed = all.filter(({ optional }) => !optional)
   // Of a database, what it needs must be there, but its values are no part of a release.
   const ours = new Set(release.filter(object => layerOf(site, object) === 'release').map(nameOf))
-  const made = new Map(release.map(object => [nameOf(object), object as Held]))
-  const names = [...new Map(needed.map(one => [`${one.kind}/${one.name}`, one])).values()]
-  const held = new Map(
-    await Promise.all(
-      names.map(async one => {
-        const key = `${one.kind}/${one.name}`
-        return [key, made.get(key) ?? (await site.kube.api.find<Held>(pathOf(site, one), { doing }))] as const
-      }),
-    ),
-  )
+  const held = await heldOf(site, release, needed, doing)
   for (const one of needed) mustBeThere(site, one, held.get(`${one.kind}/${one.name}`))
   const values = Object.entries(
     chosen(
@@ -73,7 +88,7 @@ export async function secretsOf(site: Site, objects: readonly Manifest[], doing:
   )
 }
 
-function mustBeThere(site: Site, { kind, name, key, by }: Reference, held: Held | undefined): void {
+function mustBeThere(site: Site, { kind, name, key, by }: Omit<Reference, 'optional'>, held: Held | undefined): void {
   const what = `${kind} ${name}`
   const next =
     kind === 'Secret'
@@ -105,7 +120,7 @@ async function extra(
   { secret, keys }: { secret: string; keys?: readonly string[] | undefined },
   doing: Doing,
 ): Promise<unknown> {
-  const one: Reference = { kind: 'Secret', name: secret, by: `the secret ${name} of the stack file` }
+  const one = { kind: 'Secret', name: secret, by: `the secret ${name} of the stack file` } as const
   const held = await site.kube.api.find<Held>(pathOf(site, one), { doing })
   for (const key of keys ?? []) mustBeThere(site, { ...one, key }, held)
   mustBeThere(site, one, held)

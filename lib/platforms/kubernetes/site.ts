@@ -41,10 +41,14 @@ export const MARK = {
   stack: 'runbooks.dev/stack',
   layer: 'runbooks.dev/layer',
   release: 'runbooks.dev/release',
-  /** What a kept object is for: `release` or `cell`. */
+  /** What a kept object is for: `release`, `cell` or `rehearsal`. */
   record: 'runbooks.dev/record',
   /** Pods that are thrown away. */
   once: 'runbooks.dev/once',
+  /** Everything of a rehearsal, by its run. */
+  rehearsal: 'runbooks.dev/rehearsal',
+  /** Which service of the stack a pod of a rehearsal runs. */
+  service: 'runbooks.dev/service',
   version: 'runbooks.dev/version',
   digest: 'runbooks.dev/digest',
   /** SHA-256 of the manifest that an object was last made from. */

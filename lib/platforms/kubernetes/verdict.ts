@@ -3,7 +3,7 @@ import { redact } from '../../plan/secrets.ts'
 import { type Judged, plain } from '../platform.ts'
 import { type Event, eventsOf, probeWords, pullEvent, story } from './events.ts'
 import { type Fault, faultOf } from './faults.ts'
-import { holds, lookAt, type Workload, wantedOf } from './look.ts'
+import { holds, type Look, lookAt, type Workload, wantedOf } from './look.ts'
 import { mainOf, nameOf, type Pod } from './objects.ts'
 import { pullFault, pullWords } from './pull.ts'
 import { MARK, type Site } from './site.ts'
@@ -21,21 +21,24 @@ type Finding = {
   readonly coming?: boolean
 }
 
+/** The verdict on the release that stands. */
+export const verdictOn = async (site: Site, release: string, without: readonly string[], since: string, doing: Doing): Promise<Judged> =>
+  judged(site, await lookAt(site, doing), release, without, since, doing)
+
 /** The verdict on a release: what dooms it first, then what it waits for. Only pods of the newest revision are looked at. */
-export async function verdictOn(site: Site, release: string, without: readonly string[], since: string, doing: Doing): Promise<Judged> {
-  const look = await lookAt(site, doing)
+export async function judged(site: Site, look: Look, release: string, without: readonly string[], since: string, doing: Doing): Promise<Judged> {
   const state = plain(slotState(look))
   const sinceMs = Date.parse(since)
   const wanted = site.setting.services.filter(({ name }) => !without.includes(name))
   const absent = wanted.find(({ name }) => !look.workloads.some(({ service }) => service.name === name))
   if (absent) return { state, is: 'doomed', because: `${absent.name} of ${release} does not stand: nothing runs it in ${site.kube.namespace}` }
-  const judged = look.workloads.filter(({ service }) => !without.includes(service.name))
-  const stranger = judged.find(({ object }) => object.metadata.labels?.[MARK.release] !== release)
+  const asked = look.workloads.filter(({ service }) => !without.includes(service.name))
+  const stranger = asked.find(({ object }) => object.metadata.labels?.[MARK.release] !== release)
   if (stranger) {
     const other = stranger.object.metadata.labels?.[MARK.release]
     return { state, is: 'doomed', because: `${stranger.service.name} is ${other ? `of release ${other}` : 'not of any release'}, not of ${release}` }
   }
-  const found = judged.flatMap(one => findingOf(one, sinceMs, look.nowMs, site.sightings) ?? [])
+  const found = asked.flatMap(one => findingOf(one, sinceMs, look.nowMs, site.sightings) ?? [])
   const first = (['doomed', 'moving'] as const).flatMap(is => found.filter(one => one.is === is))[0]
   if (first) {
     const said = await told(site, first, sinceMs, doing)

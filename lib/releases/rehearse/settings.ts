@@ -2,7 +2,7 @@ import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { Secret } from '../../plan/secrets.ts'
 import type { Bundle } from '../../platforms/platform.ts'
-import type { Given, Instead, RehearsalPlace, Rehearsals } from '../../platforms/rehearsal.ts'
+import type { Given, Instead, RehearsalPlace } from '../../platforms/rehearsal.ts'
 import type { Source } from '../../sources/source.ts'
 import { platformOf, type Rehearsed, type ReleaseSite } from '../site.ts'
 
@@ -37,7 +37,7 @@ export function ledAway({ parts, rehearse, given, run }: Told): LedAway {
       continue
     }
     const part = parts.get(how)
-    const copy = part?.copyFor?.(textOf(before), run)
+    const copy = part?.copyFor?.(textOf(before), run) ?? part?.copyNamed?.(textOf(before), run)
     if (copy !== undefined) instead[name] = like(name, before, copy)
     else faults.push(notLed(name, how, part))
   }
@@ -67,31 +67,33 @@ function unnamed({ parts, rehearse, given }: Told): Fault[] {
   })
 }
 
-/** Settings that lead to a part and would stay as they are. */
+/** Settings that lead to a part, or hold an address that does, and would stay as they are. */
 function astray({ parts, rehearse, given, run }: Told): Fault[] {
   return Object.entries(given).flatMap(([name, value]) => {
     if (name in rehearse) return []
-    const found = [...parts].find(([, part]) => part.copyFor?.(textOf(value), run) !== undefined)
-    if (!found) return []
-    return [
-      { because: `${name} of the release leads to ${found[0]}, too`, mend: `add to deploy of the stack file: rehearse: { ${name}: '${found[0]}' }` },
-    ]
+    for (const [part, { copyFor }] of parts) {
+      if (copyFor?.(textOf(value), run) !== undefined)
+        return [
+          { because: `${name} of the release leads to ${part}, too`, mend: `add to deploy of the stack file: rehearse: { ${name}: '${part}' }` },
+        ]
+      if (addressesIn(textOf(value)).some(address => copyFor?.(address, run) !== undefined)) {
+        const mend = `add to deploy of the stack file: rehearse: { ${name}: { value: '…', insteadOf: '${part}' } }, or give the release that address by a setting of its own`
+        return [{ because: `${name} of the release holds an address of ${part}`, mend }]
+      }
+    }
+    return []
   })
 }
 
-/** The rehearsals of a platform; Trouble(3) where there are none. */
-export function rehearsalsOf(site: ReleaseSite): Rehearsals {
-  const { rehearsals, kind } = platformOf(site)
-  if (rehearsals) return rehearsals
-  throw new Trouble(3, `A release cannot be rehearsed on the platform ${kind}`)
-}
+/** Addresses in a longer text, such as a file of settings. */
+const addressesIn = (text: string): readonly string[] => text.match(/[a-z][a-z\d+.-]*:\/\/[^\s"'`<>]*[^\s"'`<>.,;)\]}]/gi) ?? []
 
 /** The place of a run's rehearsal. */
-export const rehearsalAt = (site: ReleaseSite, run: string): RehearsalPlace => rehearsalsOf(site).at(run)
+export const rehearsalAt = (site: ReleaseSite, run: string): RehearsalPlace => platformOf(site).rehearsals.at(run)
 
 /** What a release would come back with, led away from live data. */
 export async function ledAwayOn(site: ReleaseSite, bundle: Bundle, run: string, doing: Doing): Promise<LedAway> {
-  const given = await rehearsalsOf(site).given(bundle, doing)
+  const given = await platformOf(site).rehearsals.given(bundle, doing)
   return ledAway({ parts: site.parts, rehearse: site.deploy.rehearse ?? {}, given, run })
 }
 

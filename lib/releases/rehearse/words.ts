@@ -14,19 +14,6 @@ import { type Verdict, verdictOf } from './verdict.ts'
 
 type Assertion = { readonly title: string; readonly holds: boolean; readonly because: string; readonly mend?: string; readonly exit?: 2 | 3 }
 
-/** The platform can start a release beside everything, and the stack file says how it is kept from live data. */
-export function canRehearse(site: ReleaseSite): Assertion[] {
-  const { rehearsals, kind } = platformOf(site)
-  return [
-    {
-      title: 'the platform can rehearse',
-      holds: rehearsals !== undefined,
-      because: `A rehearsal on the platform ${kind} is not possible: what leads a release to its data there are objects that it shares with what serves, so nobody could promise that live data is not touched`,
-      mend: `npx zx runbooks/restore-drill.ts --stack=${site.stack} --environment=${site.environment}, to know that there is a way back, and a deploy of the former version to staging with that data`,
-    },
-  ]
-}
-
 type Asked = { readonly rehearse: boolean; readonly service: readonly string[]; readonly keepSchema: boolean; readonly backup?: string | undefined }
 
 /** What a rehearsal does not go together with, and what is of a rehearsal alone. */

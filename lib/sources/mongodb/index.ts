@@ -36,7 +36,13 @@ export function mongodb(name: string, options: MongodbOptions): Source {
     swapBack: (run, names) => swapBackOf(site, run, names),
     forget: run => forgetOf(site, run),
     remains: doing => remainsOf(site, doing),
-    ...(site.oplog ? {} : { copyFor: (address, run) => copyFor(address, site.database, scratchDatabase(site.database, run), options.scratch) }),
+    ...(site.oplog
+      ? {}
+      : {
+          copyFor: (address, run) => copyFor(address, site.database, scratchDatabase(site.database, run), options.scratch),
+          // On a throw-away server the name alone would lead to nothing.
+          copyNamed: (name, run) => (name === site.database && !options.scratch ? scratchDatabase(site.database, run) : undefined),
+        }),
     writersMustStop: 'a write to a collection that was just renamed would make it anew',
   }
 }

@@ -38,6 +38,8 @@ export function postgres(name: string, options: PostgresOptions): Source {
     forget: run => forgetOf(site, run),
     remains: doing => remainsOf(site, doing),
     copyFor: (address, run) => copyFor(address, site.database, databaseAt(site.database, 'scratch', run), options.scratch),
+    // On a throw-away server the name alone would lead to nothing.
+    copyNamed: (name, run) => (name === site.database && !options.scratch ? databaseAt(site.database, 'scratch', run) : undefined),
     lock: lockOf(site),
   }
 }

@@ -38,8 +38,11 @@ export type Config = {
   users: { name: string; user: Record<string, unknown> }[]
 }
 
-/** `pods` is the level that the namespace asks of pods. */
-export async function kubernetesWorld(level: 'restricted' | 'privileged' = 'restricted'): Promise<KubernetesWorld> {
+/** What a stack for tests runs unless said. */
+const APP = join(import.meta.dirname, 'app.mjs')
+
+/** `level` is what the namespace asks of pods, and `program` what both services run. */
+export async function kubernetesWorld(level: 'restricted' | 'privileged' = 'restricted', program = APP): Promise<KubernetesWorld> {
   const on = cluster()
   const images = await registry()
   const work = mkdtempSync(join(tmpdir(), 'kubernetes-world-'))
@@ -51,7 +54,7 @@ export async function kubernetesWorld(level: 'restricted' | 'privileged' = 'rest
   overlay()
   on.kubectl(['-n', space.name, 'create', 'secret', 'generic', 'shop-secrets', '--from-literal=TOKEN=one two three'])
   const [base] = appImages('check-in/backend', ['1'], work)
-  const app = filesLayer(join(work, 'app.tar'), { 'app.mjs': readFileSync(join(import.meta.dirname, 'app.mjs'), 'utf8') })
+  const app = filesLayer(join(work, 'app.tar'), { 'app.mjs': readFileSync(program, 'utf8') })
   const services: readonly Service[] = [
     { name: 'web', image: `${repository}/web`, port: 3000, health: '/health', traffic: 'split', twice: 'allowed' },
     { name: 'worker', image: `${repository}/worker`, traffic: 'none', twice: 'allowed' },

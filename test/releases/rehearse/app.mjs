@@ -1,10 +1,11 @@
 // A web service with its data in PostgreSQL, and its migrations: `2.1.0` brings the second. It does not start on a schema that is newer than it.
+// With KIND it is a worker, which asks the web service by its name and says what it heard.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 
-const { APP_VERSION: version = '', PORT: port = '3000' } = process.env
-const url = new URL(readFileSync('/run/secrets/database_url', 'utf8'))
+const { APP_VERSION: version = '', PORT: port = '3000', DATABASE_URL: address, KIND: kind } = process.env
+const url = kind ? new URL('none:') : new URL(address ?? readFileSync('/run/secrets/database_url', 'utf8'))
 const own = Number.parseInt(version, 10)
 
 /** Rows of a statement, by PostgreSQL's simple protocol; only for servers that trust everybody. */
@@ -54,11 +55,21 @@ async function main([name, to = '']) {
   if (now > own) throw new Error(`unknown schema m${now}`)
   // Whoever ran on which data is seen in that data.
   await query(`CREATE TABLE IF NOT EXISTS served (says text); INSERT INTO served VALUES ('${version}')`)
-  createServer((_, response) => response.end(`web ${version}\n`)).listen(Number(port))
+  createServer((_, response) => response.setHeader('X-Version', version).end(`web ${version}\n`)).listen(Number(port))
+}
+
+const heard = async () => {
+  const answer = await fetch('http://web/').then(
+    response => response.text(),
+    error => `${error.cause?.code ?? error}\n`,
+  )
+  process.stdout.write(answer)
 }
 
 process.on('SIGTERM', () => process.exit(0))
-await main(process.argv.slice(2)).catch(error => {
-  process.stderr.write(`Error: ${error.message}\n`)
-  process.exit(1)
-})
+if (kind) setInterval(heard, 250)
+else
+  await main(process.argv.slice(2)).catch(error => {
+    process.stderr.write(`Error: ${error.message}\n`)
+    process.exit(1)
+  })

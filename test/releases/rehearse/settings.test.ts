@@ -94,10 +94,24 @@ describe('a release is led away', () => {
       /^DATABASE_URL of the release does not lead to database/,
     ],
     ['another leads there, too', { A: 'database' }, { A: live, B: 'postgres://replica/shop' }, /^B of the release leads to database, too/],
+    [
+      'a file of settings holds an address of it',
+      { A: 'database' },
+      { A: live, 'app.yaml': 'pool: 4\nurl: "jdbc:postgresql://app@db/shop", # main\n' },
+      /^app.yaml of the release holds an address of database; .*by a setting of its own$/,
+    ],
     ['the part is not here', { A: 'database', B: 'photos' }, { A: live, B: 'x' }, /leads B to "photos", which this environment does not have/],
   ])('not where %s', (_, rehearse, given, why) => {
     const { faults } = away(of(pg), rehearse, given)
     expect(faults.map(({ because, mend }) => `${because}; ${mend}`)).toEqual([expect.stringMatching(why)])
+  })
+
+  test('by the name of its database alone, where the release is given its address in pieces, and only by the setting that is said', () => {
+    const given = { DB_HOST: 'postgres', DB_NAME: 'shop', APP_NAME: 'shop' }
+    const { instead, faults } = away(of(pg), { DB_NAME: 'database' }, given)
+    expect([instead, faults]).toEqual([{ DB_NAME: `shop__drill_${RUN}` }, []])
+    const elsewhere = postgres('database', { url: url('postgres://db/'), database: 'shop', scratch: url('postgres://other/') })
+    expect(away(of(elsewhere), { DB_NAME: 'database' }, given).faults).toHaveLength(1)
   })
 
   test('not where a part cannot lead anybody to its copy', () => {

@@ -2,21 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { Trouble } from '../../../lib/plan/outcome.ts'
 import type { Doing } from '../../../lib/plan/plan.ts'
 import type { Platform } from '../../../lib/platforms/platform.ts'
-import { canRehearse, rehearsedAlone } from '../../../lib/releases/rehearse/words.ts'
+import { rehearsedAlone } from '../../../lib/releases/rehearse/words.ts'
 import { otherSecrets } from '../../../lib/releases/rollback.ts'
 import { bundle, site } from '../made.ts'
 
 const on = (platform: Partial<Platform>) => site({ platform: platform as Platform })
-
-test('a platform that cannot keep a release from live data refuses, and says what to do instead', () => {
-  const [refused] = canRehearse(on({ kind: 'kubernetes' }))
-  expect([refused?.holds, refused?.because, refused?.mend]).toEqual([
-    false,
-    expect.stringContaining('A rehearsal on the platform kubernetes is not possible: '),
-    expect.stringMatching(/^npx zx runbooks\/restore-drill\.ts .*staging/),
-  ])
-  expect(canRehearse(on({ kind: 'sandbox', rehearsals: {} as NonNullable<Platform['rehearsals']> }))[0]?.holds).toBe(true)
-})
 
 test.each([
   [{ rehearse: true }, true],
