@@ -28,9 +28,11 @@ export default runbook(import.meta, {
     const wanted = use.wantedOf(site, now, options)
     const answers = now.platform.state === 'answers' && use.askedRight(site, options).every(({ holds }) => holds)
     const saves = site.deploy.backup && !options.skipBackup
-    const [images, draft, data, tests, scans] = await Promise.all([
-      answers ? use.imagesOf(site, wanted, doing) : [],
-      answers ? use.draftOf(site, doing) : { files: {}, secrets: {} },
+    const drafting = answers ? use.draftOf(site, doing) : Promise.resolve({ files: {}, secrets: {} })
+    const [draft, images, data, tests, scans] = await Promise.all([
+      drafting,
+      // Not before: where only a pod can look at images, it takes room of a quota, and would be left when the draft is refused.
+      drafting.then(() => (answers ? use.imagesOf(site, wanted, doing) : [])),
       saves ? use.lookAt(site, doing) : undefined,
       site.deploy.tests && !options.skipTests ? use.runOnce(site.deploy.tests, doing) : undefined,
       answers ? use.scansOf(site, wanted, doing) : [],
@@ -121,8 +123,7 @@ export default runbook(import.meta, {
     })
   },
 
-  unchanged: ({ use, facts, results }) =>
-    facts.configuration ? use.stillConfigured(facts.configuration) : use.stillServes(facts.now, results.get('front-door/the front door')),
+  unchanged: ({ use, facts, results }) => (facts.configuration ? use.stillConfigured(facts.configuration) : use.stillServes(facts.now, results)),
 
   ends: ({ use, site, facts, results, run }) => {
     if (facts.configuration) return use.configuredEnd(site, facts.configuration, run.began, 'CONFIGURED')

@@ -103,7 +103,7 @@ export default runbook(import.meta, {
   unchanged: ({ use, facts, results }) => {
     if (facts.configuration) return use.stillConfigured(facts.configuration)
     if (facts.rehearsal) return 'nothing was found out; what serves and live data were not touched, and nothing of the rehearsal is left'
-    return use.stillServes(facts.now, results.get('front-door/the front door'))
+    return use.stillServes(facts.now, results)
   },
 
   ends: ({ use, site, facts, results, run }) => {

@@ -12,22 +12,45 @@ export function doorSays(door: Json | DoorFigures | null): string {
 }
 
 /** What serves after a release was taken back, and what users saw of it. */
-export function stillServes(facts: ReleaseFacts, door: Json): string {
+export function stillServes(facts: ReleaseFacts, results: { get(step: string): Json; back(step: string): Json }): string {
+  const door = results.get('front-door/the front door')
   const { serving, standing } = facts
   if (!serving?.release) return 'nothing serves, as before'
   const moved = door !== null && typeof door === 'object' && !Array.isArray(door) && (door as { readonly moved?: boolean }).moved === true
   // In place, what was never verified is not what was put back.
   const back = standing.serving === 'live' ? backOf(facts) : null
-  const serves =
-    back && back.release !== serving.release ? `${versionsOf(back.services)} serves again` : `${versionsOf(serving.services)} still serves`
-  return [serves, moved ? '' : 'traffic never moved', doorSays(door) && `front door: ${doorSays(door)}`].filter(Boolean).join('; ')
+  const again = back && back.release !== serving.release ? back : null
+  const found = foundIn(results.back('release.replace/live'))
+  return [
+    servesNow(serving.services, again?.services, back?.services, found),
+    moved ? '' : 'traffic never moved',
+    doorSays(door) && `front door: ${doorSays(door)}`,
+  ]
+    .filter(Boolean)
+    .join('; ')
+}
+
+type Versions = Readonly<Record<string, { readonly version: string }>>
+
+/** What was found when the release had been taken back, if that was looked at: others may have changed it meanwhile. */
+function servesNow(before: Versions, again: Versions | undefined, back: Versions | undefined, found: Versions | undefined): string {
+  const is = (one: Versions | undefined) => found && one && Object.entries(found).every(([name, { version }]) => one[name]?.version === version)
+  if (!found || is(again ?? before)) return again ? `${versionsOf(again)} serves again` : `${versionsOf(before)} still serves`
+  return is(back) ? `${versionsOf(found)} serves again` : `${versionsOf(found)} serves, as somebody else has set it`
+}
+
+function foundIn(seen: Json): Versions | undefined {
+  const { versions } = (seen ?? {}) as { readonly versions?: Readonly<Record<string, string>> }
+  return versions && Object.fromEntries(Object.entries(versions).map(([name, version]) => [name, { version }]))
 }
 
 /** What a run put there, and what served before it. Of a run that another process finished its record tells: what serves now is what it made. */
 export function madeBy(facts: ReleaseFacts, run: string, bundle: Bundle): { bundle: Bundle; previous: string | null; before: string | undefined } {
   const own = facts.records.find(record => record.run === run)
-  const { serving } = facts
-  if (!own) return { bundle, previous: serving?.release ?? null, before: serving?.release ? versionsOf(serving.services) : undefined }
+  const { serving, current } = facts
+  // What comes back is what was recorded, whatever somebody has made of it since.
+  if (!own)
+    return { bundle, previous: serving?.release ?? null, before: serving?.release ? versionsOf((current?.bundle ?? serving).services) : undefined }
   const before = recordOf(facts.records, own.previous)
   return { bundle: own.bundle, previous: own.previous, before: before && versionsOf(before.bundle.services) }
 }

@@ -107,7 +107,15 @@ function waiting(session: Session, gate: Gate): string[] {
 /** How the work of a run came out, before it is put into words. */
 export type Ending =
   | { readonly how: 'done' }
-  | { readonly how: 'undone'; readonly why: string; readonly look: string | undefined; readonly exit: Exit; readonly undos: number }
+  | {
+      readonly how: 'undone'
+      readonly why: string
+      readonly look: string | undefined
+      /** What whoever knows the cause says to do about it. */
+      readonly mend: readonly string[]
+      readonly exit: Exit
+      readonly undos: number
+    }
   | { readonly how: 'stands'; readonly why: string; readonly look?: string | undefined; readonly stands: readonly string[] }
 
 /** Works, and takes everything back when that fails; a lost lease or a gate that says stop leaves things as they stand. */
@@ -140,6 +148,7 @@ function pointOfNoReturn({ journal: { entries } }: Context): string | undefined 
   return past && 'none' in past.undo ? `${past.title}: ${past.undo.none}` : undefined
 }
 
+const mendOf = (cause: unknown) => (cause instanceof StepFailed && cause.cause instanceof Trouble ? cause.cause.next : [])
 const lookAt = (cause: unknown) => (cause instanceof StepFailed ? cause.look : undefined)
 
 /** Whether all that the run is for was committed before it was stopped: then it is done, and each tidy step that was not is a warning. */
@@ -173,7 +182,7 @@ export async function takeBack(context: Context, cause: unknown): Promise<Ending
   try {
     await recordSurely(fresh, { at: 'turned', why, to: 'undo' })
     const undos = await undoAll(fresh, fresh.signal)
-    return { how: 'undone', why, look, exit: exitFor(cause), undos }
+    return { how: 'undone', why, look, mend: mendOf(cause), exit: exitFor(cause), undos }
   } catch (error) {
     const second = error instanceof StepFailed ? `${error.step}: ${error.message}` : said(error)
     return { how: 'stands', why: `${why}; then taking it back failed: ${second}`, look, stands: await standing(fresh) }

@@ -1,7 +1,7 @@
 import type { Outcome } from '../plan/journal.ts'
 import { type Exit, Trouble, wordOf } from '../plan/outcome.ts'
 import { redact } from '../plan/secrets.ts'
-import { isDone } from './apply.ts'
+import { isDone, undoId } from './apply.ts'
 import type { Ending } from './carry.ts'
 import { type Context, givenBy } from './context.ts'
 import { LeaseLost } from './leases.ts'
@@ -14,6 +14,10 @@ const now = () => new Date().toISOString()
 /** What verified steps gave, for a runbook's last words. */
 export function resultsOf(context: Context): Results {
   return {
+    back(step) {
+      const undone = context.journal.entries.findLast(entry => entry.at === 'verified' && entry.of === undoId(step))
+      return undone?.at === 'verified' ? undone.seen : null
+    },
     warned: step => context.journal.entries.some(entry => entry.at === 'warned' && entry.of === step),
     get(step) {
       try {
@@ -71,7 +75,7 @@ export function failedOutcome(
     ...(warnings.length > 0 ? { warnings } : {}),
   }
   if (ending.how === 'undone') {
-    const then = next[ending.exit]
+    const then = [...ending.mend, ...(next[ending.exit] ?? [])]
     const back =
       ending.undos === 0
         ? 'nothing had to be taken back'
@@ -81,7 +85,7 @@ export function failedOutcome(
       exit: ending.exit,
       says: unchanged,
       stands: [`${unchanged}; ${back}`, ...committed(context)],
-      ...(then ? { next: then } : {}),
+      ...(then.length > 0 ? { next: then } : {}),
       ...common,
     }
   }

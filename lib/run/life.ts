@@ -70,7 +70,7 @@ async function go(session: Session): Promise<Came> {
 async function look(session: Session): Promise<Came> {
   const at = atOf(session, nameRun(session.definition.name))
   const facts = await session.definition.inspect(at)
-  const end = await session.definition.ends({ ...at, facts, results: { get: () => null, warned: () => false } })
+  const end = await session.definition.ends({ ...at, facts, results: { get: () => null, back: () => null, warned: () => false } })
   return { outcome: doneOutcome(end), end }
 }
 
@@ -96,7 +96,7 @@ async function change(session: Session): Promise<Came> {
     }
   if (!options.quiet) session.tell(shown)
   if (prepared.nodes.length === 0) {
-    const end = await definition.ends({ ...at, facts: prepared.facts, results: { get: () => null, warned: () => false } })
+    const end = await definition.ends({ ...at, facts: prepared.facts, results: { get: () => null, back: () => null, warned: () => false } })
     return { outcome: doneOutcome(end), end }
   }
   if (!(await confirmPlan(consents, danger, stepsOf(prepared.nodes).length, definition.changes))) {

@@ -49,7 +49,13 @@ export type End = {
 }
 
 /** Reads what verified steps gave; null for a step that did not run. */
-export type Results = { get(step: string): Json /** Whether a tidy step failed. */; warned(step: string): boolean }
+export type Results = {
+  get(step: string): Json
+  /** What was seen when the step was verified to be taken back; null where it was not taken back. */
+  back(step: string): Json
+  /** Whether a tidy step failed. */
+  warned(step: string): boolean
+}
 
 /** One procedure. Without `plan` it only looks: no lease, no journal. */
 export type Definition<O extends Options, F, U = unknown> = {

@@ -25,8 +25,9 @@ export type KubernetesShop = World & {
 /** What a shop's stack file says beyond what every one does, as text of TypeScript. */
 export type Shape = {
   readonly deploy?: string
-  /** A kubeconfig that leads to the same cluster. */
+  /** A kubeconfig that leads to the same cluster, and the address that it has for it. */
   readonly kubeconfig?: string
+  readonly cluster?: string
 }
 
 /** Good versions of both services. */
@@ -55,7 +56,7 @@ export async function newKubernetesShop(bad: readonly string[] = [], overlay: Di
 }
 
 /** Writes the stack file anew. The recorder asks too seldom to judge how slow answers are, unless a shape says otherwise. */
-export function describeKubernetesShop(shop: KubernetesShop, { deploy, kubeconfig }: Shape = {}): void {
+export function describeKubernetesShop(shop: KubernetesShop, { deploy, kubeconfig, cluster }: Shape = {}): void {
   const { on } = shop
   writeFileSync(
     `${shop.config}/shop.ts`,
@@ -72,7 +73,7 @@ export default defineStack({
   environments: {
     local: {
       platform: kubernetes({
-        cluster: '${on.on.server}',
+        cluster: '${cluster ?? on.on.server}',
         namespace: '${on.namespace}',
         overlay: ${JSON.stringify(on.folder)},
         kubeconfig: ${JSON.stringify(kubeconfig ?? on.on.kubeconfig)},

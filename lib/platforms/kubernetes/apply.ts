@@ -13,6 +13,9 @@ export const APPLY = ['apply', '--server-side', `--field-manager=${MANAGER}`, '-
 /** Objects applied at once. */
 const HANDS = 8
 
+/** What somebody else has set stands in the way. */
+export class Conflict extends Trouble {}
+
 type Refused = { readonly object: Manifest; readonly error: ApiError }
 
 /**
@@ -29,7 +32,7 @@ export async function applied(site: Site, objects: readonly Manifest[], doing: D
   }
   if (refused.length === 0) return
   const words = refused.map(({ object, error }) => `${nameOf(object)}: ${error.message}`).join('\n')
-  if (refused.some(({ error }) => error.status === 409)) throw conflict(site, words)
+  if (refused.some(({ error }) => error.status === 409)) throw conflict(site, refused, words)
   if (how === 'dry run') throw new Trouble(3, `The server would refuse it: ${words}`, { look: [`kubectl kustomize ${site.options.overlay}`] })
   throw new CommandFailed(`kubectl apply failed: ${words}`, 1, null, words)
 }
@@ -56,12 +59,28 @@ async function one(site: Site, object: Manifest, how: 'for good' | 'dry run', do
   }
 }
 
-function conflict(site: Site, words: string): Trouble {
-  return new Trouble(3, `Somebody else has set fields that the overlay sets too: ${words.replace(/\s+/g, ' ')}`, {
+function conflict(site: Site, refused: readonly Refused[], words: string): Conflict {
+  return new Conflict(3, `Somebody else has set fields that the overlay sets too: ${words.replace(/\s+/g, ' ')}`, {
     next: [
-      'put their value into the overlay, or undo their change',
-      'or take the fields over, once and by hand: kubectl kustomize … | kubectl apply --server-side --field-manager=runbooks --force-conflicts -f -',
+      'to keep what they have set: put it into the overlay',
+      ...refused.flatMap(one => givenUp(site, one)).map(typed => `to let releases set it again, whatever they find: ${typed}`),
     ],
     look: [site.kube.typed('get', 'deployments', '-o', 'yaml', '--show-managed-fields')],
+  })
+}
+
+/**
+ * The command after which the fields belong to nobody. To set the old value by hand is not enough: whoever set a field last keeps it, and the next
+ * version is a conflict again. To apply the overlay by force would put its versions there.
+ */
+function givenUp(site: Site, { object, error }: Refused): readonly string[] {
+  const managers = error.status === 409 ? [...error.message.matchAll(/conflicts? with "([^"]+)"/g)].map(([, manager]) => manager) : []
+  const named = [object.kind.toLowerCase(), object.metadata.name]
+  return [...new Set(managers)].map(manager => {
+    const own = `and (eq $f.manager "${manager}") (not $f.subresource)`
+    // Where it stands among the others changes from moment to moment.
+    const at = `go-template={{range $i, $f := .metadata.managedFields}}{{if ${own}}}{{$i}}{{end}}{{end}}`
+    const path = `/metadata/managedFields/$(${site.kube.typed('get', ...named, '--show-managed-fields', '-o', at)})`
+    return `${site.kube.typed('patch', ...named, '--type=json', '-p')} "[{\\"op\\":\\"remove\\",\\"path\\":\\"${path}\\"}]"`
   })
 }

@@ -3,7 +3,7 @@ import { CommandFailed, quote } from '../../exec/command.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Action, Doing } from '../../plan/plan.ts'
 import type { Bundle } from '../platform.ts'
-import { APPLY, applied } from './apply.ts'
+import { APPLY, applied, Conflict } from './apply.ts'
 import { lookAt, type Workload, wantedOf } from './look.ts'
 import { forRelease, type Live, ofRelease } from './manifests.ts'
 import { type Manifest, nameOf } from './objects.ts'
@@ -34,10 +34,21 @@ export function start(site: Site, bundle: Bundle, without: readonly string[]): r
       const live = await liveOf(site, ofRelease(site, kept.objects), doing)
       const objects = forRelease(site, kept.objects, bundle, live, without)
       await woken(site, objects, live, doing)
-      await applied(site, objects, doing, 'dry run')
+      try {
+        await applied(site, objects, doing, 'dry run')
+      } catch (error) {
+        if (error instanceof Conflict && standsWhole(objects, bundle, live)) return
+        throw error
+      }
       await applied(site, objects, doing, 'for good')
     }),
   ]
+}
+
+/** Whether all that a release is made of was last put there by it: what others have changed since is theirs, and there is nothing to put back. */
+function standsWhole(objects: readonly Manifest[], { release }: Bundle, live: Live): boolean {
+  const own = objects.filter(({ metadata }) => metadata.labels?.[MARK.release] === release)
+  return own.every(object => live.get(nameOf(object))?.metadata.labels?.[MARK.release] === release)
 }
 
 /** Gives what was stopped the number of pods that it had, or that its manifest says. */

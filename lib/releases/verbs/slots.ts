@@ -80,10 +80,11 @@ export const returned: Verb<StartArgs, Json, ReleaseSite> = {
   half: 'again',
   async look({ bundle }, site, doing) {
     const platform = platformOf(site)
-    const { release, is } = await platform.slot(bundle.slot, doing)
-    if (release !== bundle.release) return { state: { release, is, healthy: false }, is: 'settled' }
+    const { release, is, services } = await platform.slot(bundle.slot, doing)
+    const versions = Object.fromEntries(Object.entries(services).map(([name, { version }]) => [name, version]))
+    if (release !== bundle.release) return { state: { release, is, versions, healthy: false }, is: 'settled' }
     const verdict = await platform.verdict(bundle.slot, bundle.release, [], new Date(0).toISOString(), doing)
-    return { ...verdict, state: { release, is, healthy: verdict.is === 'settled' } }
+    return { ...verdict, state: { release, is, versions, healthy: verdict.is === 'settled' } }
   },
   goal: ({ bundle }) => ({ release: bundle.release, is: 'running', healthy: true }),
   does: ({ bundle, without }, site) => platformOf(site).start(bundle, without),
