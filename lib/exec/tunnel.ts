@@ -17,17 +17,18 @@ export type Tunnel = {
 }
 
 /**
- * Joins the port with stdin and stdout; bash's own /dev/tcp, because an image of a database rarely has nc. Either side's end ends both:
+ * Joins the port with stdin and stdout; bash's own /dev/tcp, because an image of a database rarely has nc, and dd, because BusyBox's cat
+ * may hold back what comes from a pipe until the pipe ends. Either side's end ends both:
  * with job control the reader is a group of its own, which can be ended whole, and nothing that is left holds stdout or stderr open.
  */
 const JOIN = `set -m
 exec 3<>"/dev/tcp/$0/$1" || exit 1
-{ cat <&3; kill $$; } 2>/dev/null &
+{ dd bs=65536 <&3; kill $$; } 2>/dev/null &
 reader=$!
-cat >&3 2>/dev/null
+dd bs=65536 >&3 2>/dev/null
 kill -- -$reader 2>/dev/null`
 
-/** Opens a way to a port as seen from inside the service, which needs bash and cat. */
+/** Opens a way to a port as seen from inside the service, which needs bash and dd. */
 export async function tunnel(place: ServicePlace, to: { readonly host: string; readonly port: number }, doing: Doing): Promise<Tunnel> {
   const folder = await mkdtemp(join(tmpdir(), 'runbooks-'))
   // By this ending MongoDB's driver and tools know that it is no host.

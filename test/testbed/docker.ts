@@ -54,7 +54,7 @@ export async function docker(): Promise<Docker> {
       const links = Object.fromEntries(['sh', ...FILE_PROGRAMS].map(name => [name, find('busybox') ?? '']))
       return imported('files-busybox', programsRoot(['busybox'], links))
     },
-    image: (name, programs) => imported(name, programsRoot(['/bin/sh', 'bash', 'cat', 'sleep', 'mkdir', ...programs])),
+    image: (name, programs) => imported(name, programsRoot(['/bin/sh', 'bash', 'cat', 'dd', 'sleep', 'mkdir', ...programs])),
     up(project, services) {
       const compose = join(server.folder, `${project}.yaml`)
       // JSON is YAML.

@@ -29,7 +29,7 @@ export type Image = {
 }
 
 /** Names of BusyBox in /bin: what probes and hooks of the manifests call. */
-const BUSYBOX = ['sh', 'cat', 'grep', 'sleep', 'mkdir', 'rm', 'ls', 'touch', 'tar', 'env', 'wget', 'head', 'sha256sum']
+const BUSYBOX = ['sh', 'cat', 'grep', 'sleep', 'mkdir', 'rm', 'ls', 'touch', 'tar', 'env', 'wget', 'head', 'sha256sum', 'dd']
 
 /** SHA-256 of a file, in hexadecimal. */
 export async function sha256(file: string): Promise<string> {
@@ -160,7 +160,7 @@ export function redisImage(scratch: string): Image {
   }
 }
 
-/** FerretDB, which stands in for mongod and can do less, with MongoDB's tools. */
+/** FerretDB, which stands in for mongod and can do less, with MongoDB's tools, and bash as the official image has it. */
 export function mongodbImage(scratch: string): Image {
   const missing = ['ferretdb', 'mongodump', 'mongorestore'].filter(tool => find(tool) === undefined)
   if (missing.length > 0) throw new Error(`${missing.join(', ')} missing; to install: npm run testbed -- install mongodb mongodb-tools`)
@@ -168,7 +168,7 @@ export function mongodbImage(scratch: string): Image {
   const tools = ['mongodump', 'mongorestore'].map(tool => find(tool)!)
   return {
     name: 'testbed.local/ferretdb:1',
-    layers: [programsLayer('mongodb', [find('ferretdb')!, ...tools]), extra],
+    layers: [programsLayer('mongodb', [find('ferretdb')!, ...tools, 'bash']), extra],
     entrypoint: [find('ferretdb')!],
     env: { PATH: `${dirname(find('ferretdb')!)}:${PATH}`, HOME: '/tmp' },
   }
