@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../lib/plan/secrets.ts'
-import type { Container, Manifest, PodSpec, PodTemplate } from '../../lib/platforms/kubernetes/objects.ts'
+import type { Look } from '../../lib/platforms/kubernetes/look.ts'
+import type { Container, Manifest, Pod, PodSpec, PodTemplate } from '../../lib/platforms/kubernetes/objects.ts'
 import type { Held } from '../../lib/platforms/kubernetes/references.ts'
 import { byName, type Kept, type Setting, variablesOf } from '../../lib/platforms/kubernetes/rehearse/given.ts'
 import { mayShare } from '../../lib/platforms/kubernetes/rehearse/mounts.ts'
 import { asideOf } from '../../lib/platforms/kubernetes/rehearse/pods.ts'
+import { whyUnjudged } from '../../lib/platforms/kubernetes/rehearse/seen.ts'
 import type { Site } from '../../lib/platforms/kubernetes/site.ts'
 import type { Bundle } from '../../lib/platforms/platform.ts'
 
@@ -100,6 +102,55 @@ describe('a pod may reach what is not its own', () => {
     ['the network of its node', spec({ emptyDir: {} }, {}, { hostNetwork: true }), ['has hostNetwork']],
   ])('%s', (_, pod, expected) => {
     expect(mayShare(pod)).toEqual(expected)
+  })
+})
+
+describe('nothing is judged', () => {
+  const service = { name: 'web', image: 'shop/web', traffic: 'none', twice: 'allowed' } as const
+  const NOW = Date.parse('2026-11-21T10:02:00Z')
+  const look = (status: Pod['status'], created = '2026-11-21T10:00:00Z'): Look => {
+    const pod: Pod = { metadata: { name: 'web-x', creationTimestamp: created }, spec: { containers: [container()] }, ...(status ? { status } : {}) }
+    return { nowMs: NOW, workloads: [{ service, object: { kind: 'Pod', metadata: pod.metadata, spec: { template: pod } }, pods: [pod], old: [] }] }
+  }
+  const waiting = (reason: string, message: string) => ({
+    containerStatuses: [{ name: 'web', image: 'shop/web:1', imageID: '', ready: false, restartCount: 0, state: { waiting: { reason, message } } }],
+  })
+  const unscheduled = { conditions: [{ type: 'PodScheduled', status: 'False', message: '0/3 nodes are available' }] }
+  const crashed = {
+    containerStatuses: [{ name: 'web', image: '', imageID: '', ready: false, restartCount: 1, state: { terminated: { exitCode: 1 } } }],
+  }
+  const YOUNG = '2026-11-21T10:01:50Z'
+  test.each<[string, Look, string | undefined]>([
+    ['where the pod is gone', { nowMs: NOW, workloads: [] }, 'somebody removed its pod'],
+    [
+      'where its node gave it up',
+      look({ phase: 'Failed', reason: 'Evicted', message: 'low on memory' }),
+      'its pod was taken away (Evicted): low on memory',
+    ],
+    ['where no node takes it', look(unscheduled), 'no node has a place for it: 0/3 nodes are available'],
+    [
+      'where its image is not there any more',
+      look(waiting('ErrImagePull', 'x: not found'), YOUNG),
+      'the image shop/web:1.0.0 is missing: x: not found',
+    ],
+    [
+      'where its registry stays away',
+      look(waiting('ErrImagePull', 'dial tcp: refused')),
+      'the image shop/web:1.0.0 has not come yet: dial tcp: refused',
+    ],
+    [
+      'where its Secret is gone',
+      look(waiting('CreateContainerConfigError', 'secret "db" not found'), YOUNG),
+      'its settings are not there: secret "db" not found',
+    ],
+    ['before the cluster had its time', look(unscheduled, YOUNG), undefined],
+    ['while a registry hiccups', look(waiting('ErrImagePull', 'dial tcp: refused'), YOUNG), undefined],
+  ])('%s', (_, seen, why) => {
+    expect(whyUnjudged(seen, ['web'])?.because).toBe(why)
+  })
+
+  test('but a release that crashes is', () => {
+    expect(whyUnjudged(look(crashed), ['web'])).toBeUndefined()
   })
 })
 

@@ -141,14 +141,19 @@ export async function composeFaults(shop: ComposeShop): Promise<string[]> {
   return [...wrong, ...files.map(name => `the files of ${name} are left`)]
 }
 
-/** Starts a deploy that stands still once it has come to a point of its journal, and gives the means to go on. */
-export async function standingStill(shop: World, flags: readonly string[], point: string): Promise<{ readonly ran: Promise<Ran>; goOn(): void }> {
+/** Starts a run that stands still once it has come to a point of its journal, and gives the means to go on. */
+export async function standingStill(
+  shop: World,
+  flags: readonly string[],
+  point: string,
+  runbook: 'deploy' | 'rollback' = 'deploy',
+): Promise<{ readonly ran: Promise<Ran>; goOn(): void }> {
   let pid = 0
   const before = journals(shop.home).length
   const started = (child: { pid?: number | undefined }) => {
     pid = child.pid ?? 0
   }
-  const ran = invoke(shop, 'deploy', flags, { die: point, by: 'SIGSTOP', started })
+  const ran = invoke(shop, runbook, flags, { die: point, by: 'SIGSTOP', started })
   await sooner(() => (journals(shop.home).length > before && isStopped(pid) ? true : undefined), 120_000)
   return { ran, goOn: () => void process.kill(pid, 'SIGCONT') }
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { standingStill } from '../releases/compose-shop.ts'
 import { newPostgresShop, type PostgresShop } from '../releases/rehearse/compose.ts'
 import { must, said, underLoad } from '../releases/runs.ts'
 import { describeWith } from '../testbed/index.ts'
-import { endWorlds, invoke, journals } from './kit.ts'
-import { isStopped, until } from './waiting.ts'
+import { endWorlds, invoke } from './kit.ts'
 
 // Containers, images and a database; other test files run beside it.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
@@ -38,20 +38,11 @@ describeWith(['docker', 'nginx-image', 'postgres', 'zstd'], 'rehearsals on Docke
 
   test('the former release is SAFE: it runs beside what serves, on a copy, with no address of live data', async () => {
     const before = shop.sql(SERVED)
-    let pid = 0
-    const known = journals(shop.home).length
     const { done, failures } = await underLoad(shop, async () => {
-      const ran = invoke(shop, 'rollback', ['--rehearse', '--yes'], {
-        die: 'says:verified rehearsal.judge/rehearsal:after',
-        by: 'SIGSTOP',
-        started: child => {
-          pid = child.pid ?? 0
-        },
-      })
-      await until(() => (journals(shop.home).length > known && isStopped(pid) ? true : undefined), 120_000)
+      const { ran, goOn } = await standingStill(shop, ['--rehearse', '--yes'], 'says:verified rehearsal.judge/rehearsal:after', 'rollback')
       const address = docker('exec', 'shop-rehearsal-web-1', 'cat', '/run/secrets/database_url')
       const [all] = JSON.parse(docker('inspect', 'shop-rehearsal-web-1'))
-      process.kill(pid, 'SIGCONT')
+      goOn()
       expect(address).toMatch(/^postgres:\/\/shop@postgres:5432\/shop__drill_\w+$/)
       expect(JSON.stringify(all)).not.toContain('5432/shop')
       expect(Object.keys(all.NetworkSettings.Networks)).toEqual(['shop-edge'])

@@ -2,8 +2,17 @@ import type { Workload } from './look.ts'
 import { type Container, type ContainerStatus, mainOf, type Pod } from './objects.ts'
 import { pullFault, pullWords } from './pull.ts'
 
-/** What is wrong with a pod: doomed will not pass by itself, moving may; `container` is the one that its log is wanted of; `unplaced`: no node takes it. */
-export type Fault = { readonly is: 'doomed' | 'struck' | 'moving'; readonly because: string; readonly container?: string; readonly unplaced?: true }
+/**
+ * What is wrong with a pod: doomed will not pass by itself, moving may; `container` is the one that its log is wanted of; `unplaced`: no node takes it;
+ * `unstarted`: it lacks its image or its settings, so nothing of the release has run yet.
+ */
+export type Fault = {
+  readonly is: 'doomed' | 'struck' | 'moving'
+  readonly because: string
+  readonly container?: string
+  readonly unplaced?: true
+  readonly unstarted?: true
+}
 
 /** Exits of one container that are enough: once may be a database that was not ready yet. Sidecars and preparations serve nobody, and get more. */
 const STRIKES = 2
@@ -50,13 +59,13 @@ function ofContainer(one: ContainerStatus, pod: Pod, strikes: number, sinceMs: n
   const fault = (is: Fault['is'], because: string): Fault => ({ is, because, container })
   switch (waiting?.reason) {
     case 'InvalidImageName':
-      return fault('doomed', `its image has no valid name: ${words}`)
+      return { ...fault('doomed', `its image has no valid name: ${words}`), unstarted: true }
     case 'ErrImageNeverPull':
     case 'ErrImagePull':
     case 'ImagePullBackOff':
-      return notPulled(one, pod, words, fault)
+      return { ...notPulled(one, pod, words, fault), unstarted: true }
     case 'CreateContainerConfigError':
-      return fault(/failed to sync .* cache/.test(words) ? 'moving' : 'doomed', `its settings are not there: ${words}`)
+      return { ...fault(/failed to sync .* cache/.test(words) ? 'moving' : 'doomed', `its settings are not there: ${words}`), unstarted: true }
   }
   const last = terminated ?? one.lastState?.terminated
   const exits = exitsOf(one, pod, sinceMs)

@@ -43,10 +43,12 @@ async function notRendered(overlay: string, words: string, doing: Doing): Promis
 const SETUP = /^(Namespace|ServiceAccount|Role|RoleBinding|ClusterRole|ClusterRoleBinding|NetworkPolicy|ResourceQuota|LimitRange|Gateway|.*Class)$/
 const DATA = /^(PersistentVolume|PersistentVolumeClaim|StatefulSet)$/
 
-/** `setup` is an administrator's, `data` is applied when it has changed, `release` with every release. */
-export function layerOf(site: Site, object: Manifest): 'setup' | 'data' | 'release' {
-  const said = object.metadata.labels?.[MARK.layer]
-  if (said === 'setup' || said === 'data' || said === 'release') return said
+const LAYERS = ['setup', 'data', 'release', 'rehearsal'] as const
+
+/** `setup` is an administrator's, `data` is applied when it has changed, `release` with every release; `rehearsal` stands in for something in one. */
+export function layerOf(site: Site, object: Manifest): (typeof LAYERS)[number] {
+  const said = LAYERS.find(layer => layer === object.metadata.labels?.[MARK.layer])
+  if (said) return said
   if (SETUP.test(object.kind)) return 'setup'
   return DATA.test(object.kind) && serviceOf(site, object) === undefined ? 'data' : 'release'
 }
@@ -59,8 +61,9 @@ export function serviceOf(site: Site, { kind, metadata }: Manifest) {
   })
 }
 
-/** What of an overlay belongs to a release: everything but the setup. */
-export const ofRelease = (site: Site, objects: readonly Manifest[]): Manifest[] => objects.filter(object => layerOf(site, object) !== 'setup')
+/** What of an overlay belongs to a release: everything but the setup, and what stands in. */
+export const ofRelease = (site: Site, objects: readonly Manifest[]): Manifest[] =>
+  objects.filter(object => ['data', 'release'].includes(layerOf(site, object)))
 
 /** SHA-256 of every object of a release but secrets, of which a hash would tell too much. */
 export function filesOf(site: Site, objects: readonly Manifest[]): Record<string, string> {

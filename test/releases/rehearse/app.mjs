@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 
-const { APP_VERSION: version = '', PORT: port = '3000', DATABASE_URL: address, KIND: kind } = process.env
+const { APP_VERSION: version = '', PORT: port = '3000', DATABASE_URL: address, CACHE_URL: cache, KIND: kind } = process.env
 const url = kind ? new URL('none:') : new URL(address ?? readFileSync('/run/secrets/database_url', 'utf8'))
 const own = Number.parseInt(version, 10)
 
@@ -37,6 +37,12 @@ function query(sql) {
   })
 }
 
+const answerOf = asked =>
+  fetch(asked).then(
+    response => response.text(),
+    error => `${error.cause?.code ?? error}\n`,
+  )
+
 const stands = () =>
   query('SELECT coalesce(max(id), 0)::text FROM migrations').then(
     ([id]) => Number(id),
@@ -51,6 +57,7 @@ async function main([name, to = '']) {
   if (name === 'up')
     return query(`CREATE TABLE IF NOT EXISTS migrations (id int); INSERT INTO migrations SELECT ${own} WHERE ${own} > ${await stands()}`)
   if (name === 'down') return query(`DELETE FROM migrations WHERE id > ${to.slice(1)}`)
+  if (cache) process.stdout.write(`cache: ${await answerOf(cache)}`)
   const now = await stands()
   if (now > own) throw new Error(`unknown schema m${now}`)
   // Whoever ran on which data is seen in that data.
@@ -58,13 +65,7 @@ async function main([name, to = '']) {
   createServer((_, response) => response.setHeader('X-Version', version).end(`web ${version}\n`)).listen(Number(port))
 }
 
-const heard = async () => {
-  const answer = await fetch('http://web/').then(
-    response => response.text(),
-    error => `${error.cause?.code ?? error}\n`,
-  )
-  process.stdout.write(answer)
-}
+const heard = async () => process.stdout.write(await answerOf('http://web/'))
 
 process.on('SIGTERM', () => process.exit(0))
 if (kind) setInterval(heard, 250)

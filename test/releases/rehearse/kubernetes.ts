@@ -1,16 +1,20 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { door } from '../../k8s/stand.ts'
 import { container } from '../../platforms/kubernetes/overlay.ts'
 import { type KubernetesWorld, kubernetesWorld } from '../../platforms/kubernetes/world.ts'
 import { newWorld, type World } from '../../runbooks/kit.ts'
+import { openGateway } from '../../stacks/releases/kubernetes.ts'
 import { postgresImage } from '../../testbed/images.ts'
 import { kubectlFile } from '../../testbed/kubernetes.ts'
 
 /** A shop in a namespace of a real cluster, with its data in a PostgreSQL that runs there. */
 export type PodShop = World & {
   readonly on: KubernetesWorld
+  /** Where users come in: the gateway, which finds the pods by itself. On a node's port requests are refused whenever rules of any service change. */
   readonly port: number
+  readonly headers: Readonly<Record<string, string>>
   /** kubectl in its namespace. */
   kubectl(...argv: readonly string[]): string
   sql(text: string): string
@@ -18,10 +22,28 @@ export type PodShop = World & {
 }
 
 /** The address of the application's user; whoever comes is trusted, because the application has no driver that could prove who it is. */
-const DATABASE = [
+const SETTINGS = [
   { name: 'DB_USER', valueFrom: { secretKeyRef: { name: 'shop-secrets', key: 'DB_USER' } } },
   { name: 'DATABASE_URL', value: 'postgres://$(DB_USER)@postgres:5432/shop' },
+  { name: 'CACHE_URL', value: 'http://cache/' },
 ]
+
+const ANSWERS = `require('node:http').createServer((_, response) => response.end('stands in\\n')).listen(8000)`
+
+/** A cache that nobody but a rehearsal has. */
+function standIn(image: string) {
+  const labels = { app: 'rehearsal-cache' }
+  const metadata = { name: 'rehearsal-cache', labels: { 'runbooks.dev/layer': 'rehearsal' } }
+  const readinessProbe = { tcpSocket: { port: 8000 }, periodSeconds: 1 }
+  const server = container('cache', image, { command: [process.execPath, '-e', ANSWERS], readinessProbe })
+  const spec = { securityContext: SAFE_POD, containers: [server] }
+  return [
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec } } },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: 80, targetPort: 8000 }] } },
+  ]
+}
+
+const SAFE_POD = { runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } }
 
 const SERVER = `initdb -D /tmp/data -U shop -A trust -E UTF8 --locale=C --no-sync >/dev/null && echo 'host all all all trust' >>/tmp/data/pg_hba.conf &&
 exec postgres -D /tmp/data -k /tmp -c unix_socket_directories=/tmp,/var/run/postgresql -c listen_addresses='*' -c fsync=off 2>&1`
@@ -32,7 +54,7 @@ function postgres(image: string) {
   const server = container('postgres', image, { imagePullPolicy: 'Never', command: ['sh', '-c', SERVER], volumeMounts })
   const spec = {
     terminationGracePeriodSeconds: 1,
-    securityContext: { runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: SAFE_POD,
     containers: [{ ...server, resources: {} }],
     volumes: Object.keys(folders).map(name => ({ name, emptyDir: {} })),
   }
@@ -57,7 +79,7 @@ export async function newPodShop(): Promise<PodShop> {
   on.on.kubectl(['-n', on.namespace, 'apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: postgres(image.name) }))
   kubectl('patch', 'secret', 'shop-secrets', '-p', JSON.stringify({ stringData: { DB_USER: 'bookkeeper' } }))
   kubectl('rollout', 'status', 'statefulset/postgres', '--timeout=120s')
-  on.overlay({ spec: { replicas: 1 }, container: { env: DATABASE } })
+  on.overlay({ spec: { replicas: 1 }, container: { env: SETTINGS }, more: standIn(`${on.repository}/worker:1.0.0`) })
   await on.versions('1.0.0', '1.1.0', '2.0.0')
   const world = { ...newWorld({ data: '' }), env: { PATH: `${dirname(kubectlFile() ?? '')}:${process.env.PATH}` } }
   describePodShop(world, on)
@@ -69,7 +91,9 @@ export async function newPodShop(): Promise<PodShop> {
     await on.close()
     rmSync(work, { recursive: true, force: true })
   }
-  return { ...world, on, port: Number(new URL(on.door).port), kubectl, sql: text => sql(text), end }
+  const host = `${on.namespace}.test`
+  openGateway(on.on, on.namespace, host, [{ path: '/', service: 'web', port: 80 }])
+  return { ...world, on, port: Number(new URL(door() ?? on.door).port), headers: { host }, kubectl, sql: text => sql(text), end }
 }
 
 /** A server answers some time after its pod runs. */
@@ -85,7 +109,11 @@ async function ready(work: () => unknown): Promise<void> {
 }
 
 /** Writes the stack file. */
-export function describePodShop(world: World, on: KubernetesWorld, rehearse = `{ DATABASE_URL: 'database' }`): void {
+export function describePodShop(
+  world: World,
+  on: KubernetesWorld,
+  rehearse = `{ DATABASE_URL: 'database', CACHE_URL: { value: 'http://rehearsal-cache/' } }`,
+): void {
   writeFileSync(
     join(world.config, 'shop.ts'),
     `import { defineStack, directory, http, kubernetes, postgres } from 'runbooks'

@@ -1,6 +1,6 @@
 import type { Bundle } from '../../platform.ts'
 import type { Given } from '../../rehearsal.ts'
-import { type Container, type Manifest, nameOf, type PodSpec, type Tree } from '../objects.ts'
+import { type Container, type Manifest, nameOf, type PodSpec, type PodTemplate, type Tree } from '../objects.ts'
 import type { Held, Reference } from '../references.ts'
 import { MARK, type Site } from '../site.ts'
 import { byName, type Kept, type Setting } from './given.ts'
@@ -11,6 +11,12 @@ export const marksOf = ({ setting }: Site, run: string): Record<string, string> 
 
 /** What a release is in a rehearsal: Secrets and ConfigMaps of its own, and a pod for each service. */
 export type Aside = { readonly settings: readonly Manifest[]; readonly pods: Readonly<Record<string, Manifest>> }
+
+/** A pod of what the overlay has for rehearsals alone, such as a cache that nobody else uses. */
+export function standIn(site: Site, run: string, { metadata: { name } }: Manifest, { metadata, spec }: PodTemplate): Manifest {
+  const labels = { ...metadata?.labels, ...marksOf(site, run) }
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: asideName(name, run, HOSTNAME), labels }, spec: alone(spec) }
+}
 
 /** Longest names, in characters: of what has a host's name, and of anything else. */
 export const HOSTNAME = 63

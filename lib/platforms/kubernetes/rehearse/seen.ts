@@ -6,10 +6,11 @@ import type { Look, Workload } from '../look.ts'
 import type { Pod } from '../objects.ts'
 import { MARK, type Site } from '../site.ts'
 import { judged } from '../verdict.ts'
+import { asideName, HOSTNAME } from './pods.ts'
 import { podsOf } from './things.ts'
 
-/** How long the cluster may take to find a place for a pod, in milliseconds: that there is none says nothing of the release. */
-const PLACE_MS = 30_000
+/** How long the cluster may take to bring a pod to its start, in milliseconds: that it cannot says nothing of the release. */
+const START_MS = 60_000
 
 /** A look at a rehearsal: each of its pods as a workload of one. */
 export async function lookAside(site: Site, run: string, doing: Doing): Promise<Look> {
@@ -37,23 +38,45 @@ function readyBySelf(pod: Pod): Pod {
   return { ...pod, status: { ...pod.status, conditions: [...conditions, ...own] } }
 }
 
-/** The verdict on a release there; Trouble(8) where the cluster has no place for it, because then nothing was tried. */
+/** The verdict on a release there; Trouble(8) where the cluster did not let it run, because then nothing was tried. */
 export async function verdictAside(
   site: Site,
   run: string,
-  { release }: Bundle,
+  bundle: Bundle,
   without: readonly string[],
   since: string,
   doing: Doing,
 ): Promise<Judged> {
   const look = await lookAside(site, run, doing)
-  for (const workload of look.workloads)
+  const unjudged = whyUnjudged(
+    look,
+    Object.keys(bundle.services).filter(name => !without.includes(name)),
+  )
+  if (unjudged) {
+    const { name, because, pod } = unjudged
+    throw new Trouble(8, `The cluster did not let ${name} run beside what serves, so nothing was judged: ${because}`, {
+      look: [site.kube.typed('describe', 'pod', pod ?? asideName(name, run, HOSTNAME))],
+    })
+  }
+  return judged(site, look, bundle.release, without, since, doing)
+}
+
+/** What kept a service from running that is no fault of its release. */
+export function whyUnjudged(
+  { workloads, nowMs }: Look,
+  wanted: readonly string[],
+): { readonly name: string; readonly because: string; readonly pod?: string } | undefined {
+  const gone = wanted.find(name => !workloads.some(({ service }) => service.name === name))
+  if (gone) return { name: gone, because: 'somebody removed its pod' }
+  for (const workload of workloads)
     for (const pod of workload.pods) {
-      const fault = faultOf(pod, workload, 0, look.nowMs)
-      if (fault?.unplaced && look.nowMs - Date.parse(pod.metadata.creationTimestamp ?? '') > PLACE_MS)
-        throw new Trouble(8, `The cluster has no place for one more ${workload.service.name}: ${fault.because}`, {
-          look: [site.kube.typed('describe', 'pod', pod.metadata.name)],
-        })
+      const { phase, reason, message } = pod.status ?? {}
+      const of = { name: workload.service.name, pod: pod.metadata.name }
+      const fault = faultOf(pod, workload, 0, nowMs)
+      if (phase === 'Failed' && !fault) return { ...of, because: `its pod was taken away (${reason}): ${message ?? ''}` }
+      const late = nowMs - Date.parse(pod.metadata.creationTimestamp ?? '') > START_MS
+      if (fault?.unstarted && (late || fault.is === 'doomed')) return { ...of, because: fault.because }
+      if (fault?.unplaced && late) return { ...of, because: fault.because }
     }
-  return judged(site, look, release, without, since, doing)
+  return undefined
 }

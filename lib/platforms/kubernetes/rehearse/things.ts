@@ -4,29 +4,53 @@ import { Trouble } from '../../../plan/outcome.ts'
 import type { Doing } from '../../../plan/plan.ts'
 import type { Bundle } from '../../platform.ts'
 import { ApiError } from '../api.ts'
+import { holds } from '../look.ts'
 import type { Manifest, Pod } from '../objects.ts'
-import { ownedBy } from '../once.ts'
+import { type Origin, ownedBy } from '../once.ts'
 import { type Removable, removeAll } from '../resources.ts'
 import { MARK, type Site } from '../site.ts'
 import { recorded } from './record.ts'
 
 /** How long pods may take to be gone, in milliseconds; each has a few seconds to end by itself. */
 const GONE_MS = 60_000
+/** How long what stands in may take to be ready, in milliseconds. */
+const READY_MS = 90_000
 const AGAIN_MS = 150
 
-/** Starts the pods of a release that was put aside; one that runs already is of this rehearsal. */
+/** Starts what stands in, and, once that is ready, the pods of a release that was put aside; one that runs already is of this rehearsal. */
 export async function startPods(site: Site, run: string, { release }: Bundle, without: readonly string[], doing: Doing): Promise<void> {
-  const { pods, owner } = await recorded(site, run, release, doing)
-  for (const [service, pod] of Object.entries(pods)) {
-    if (without.includes(service)) continue
-    const labels = { ...pod.metadata.labels, [MARK.once]: 'rehearsal' }
-    const body = { ...pod, metadata: { ...pod.metadata, labels, ownerReferences: ownedBy(owner) } }
-    try {
-      await site.kube.api.send('POST', `/api/v1/namespaces/${site.kube.namespace}/pods`, { body, doing })
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error
-      if (error.status !== 409) throw new Trouble(3, `No pod of ${service} can be started beside what serves: ${error.message}`)
+  const { pods, beside, owner } = await recorded(site, run, release, doing)
+  for (const pod of beside) await started(site, pod, owner, doing)
+  await untilReady(site, run, new Set(beside.map(({ metadata }) => metadata.name)), doing)
+  for (const [service, pod] of Object.entries(pods)) if (!without.includes(service)) await started(site, pod, owner, doing)
+}
+
+async function started(site: Site, { metadata, ...pod }: Manifest, owner: Origin['owner'], doing: Doing): Promise<void> {
+  const labels = { ...metadata.labels, [MARK.once]: 'rehearsal' }
+  const body = { ...pod, metadata: { ...metadata, labels, ownerReferences: ownedBy(owner) } }
+  try {
+    await site.kube.api.send('POST', `/api/v1/namespaces/${site.kube.namespace}/pods`, { body, doing })
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    if (error.status !== 409) throw new Trouble(3, `The pod ${metadata.name} cannot be started beside what serves: ${error.message}`)
+  }
+}
+
+/** Waits for what stands in; a release that finds nothing in its place would be judged for that. */
+async function untilReady(site: Site, run: string, names: ReadonlySet<string>, doing: Doing): Promise<void> {
+  const until = performance.now() + READY_MS
+  for (;;) {
+    if (names.size === 0) return
+    const { items } = await podsOf(site, run, doing)
+    const ready = items.filter(pod => names.has(pod.metadata.name) && holds(pod, 'ContainersReady'))
+    if (ready.length === names.size) return
+    if (performance.now() > until) {
+      const late = [...names].filter(name => !ready.some(({ metadata }) => metadata.name === name))
+      throw new Trouble(8, `${late.join(', ')}, which must stand in for something, is not ready, so nothing was judged`, {
+        look: late.map(name => site.kube.typed('describe', 'pod', name)),
+      })
     }
+    await pause(AGAIN_MS, undefined, { signal: doing.signal })
   }
 }
 
