@@ -39,10 +39,13 @@ const platform = (environment: 'staging' | 'production', cluster: string, door: 
 
 const freeze = [frozen({ whenSet: 'EVENT_DAY_FREEZE', why: 'event day' })]
 
-/** The replica set inside the cluster, as the user that mongodb-init makes. */
+/** The replica set inside the cluster, as the application's user that mongodb-init makes. */
 const uri = composed(
   'mongodb://checkin:{mongodb-secrets/MONGO_APP_PASSWORD}@mongodb-0.mongodb:27017,mongodb-1.mongodb:27017,mongodb-2.mongodb:27017/checkin?replicaSet=rs0&authSource=admin',
 )
+
+/** One member, as its own pods see it, as the user of backups that mongodb-init makes. */
+const uriOfBackups = composed('mongodb://runbooks:{mongodb-secrets/MONGO_RUNBOOKS_PASSWORD}@mongodb-0.mongodb:27017/checkin?authSource=admin')
 
 /** Event check-in on Kubernetes: a MongoDB replica set, backed up to S3. */
 export default defineStack({
@@ -56,6 +59,8 @@ export default defineStack({
     smoke: [http('/api/v1/health', { status: 200, within: '2s' }), http('/', { status: 200, within: '2s' })],
     bake: '1min',
     budget: '5min',
+    // The Redis that stands in is in the overlay, beside the real one.
+    rehearse: { MONGODB_URI: 'database', REDIS_HOST: { value: 'rehearsal-redis' } },
   },
   data: {
     // The tools run in a pod of the set and stream out; the address is that of one member, as seen from there: a restore needs the primary's.
@@ -73,6 +78,7 @@ export default defineStack({
         MONGO_ROOT_USERNAME: 'root',
         MONGO_ROOT_PASSWORD: random(32),
         MONGO_APP_PASSWORD: random(32),
+        MONGO_RUNBOOKS_PASSWORD: random(32),
         // mongod takes up to 1024 characters of base64.
         keyfile: random(756, 'base64'),
       },
@@ -81,7 +87,7 @@ export default defineStack({
       // What a CronJob of schedule.ts is given.
       'check-in-runbooks': {
         KUBE_CONFIG: ownAccount(),
-        MONGODB_URI: uri,
+        MONGODB_URI: uriOfBackups,
         S3_BUCKET: from(env('S3_BUCKET')),
         AWS_REGION: from(env('AWS_REGION')),
         AWS_ACCESS_KEY_ID: from(secret('AWS_ACCESS_KEY_ID')),

@@ -57,6 +57,8 @@ export default defineStack({
     bake: '1min',
     budget: '5min',
     versions: '^v\\d+\\.\\d+\\.\\d+$',
+    // The Redis that stands in is in the overlay, beside the real one.
+    rehearse: { DB_NAME: 'database', REDIS_HOST: { value: 'rehearsal-redis', insteadOf: 'cache' } },
   },
   // The tools run in the pods of the databases and stream out; addresses are as seen from there.
   data: {
@@ -90,9 +92,10 @@ export default defineStack({
       // What a CronJob of schedule.ts is given.
       'veza-runbooks': {
         KUBE_CONFIG: ownAccount(),
-        DATABASE_URL: composed('postgres://veza_user:{veza-secrets/DB_PASSWORD}@postgres-service:5432/postgres?sslmode=require'),
+        // As seen inside the databases' own pods, whose policies let them reach nobody.
+        DATABASE_URL: composed('postgres://veza_user:{veza-secrets/DB_PASSWORD}@127.0.0.1:5432/postgres?sslmode=require'),
         DB_NAME: from(env('DB_NAME')),
-        REDIS_URL: composed('redis://:{veza-secrets/REDIS_PASSWORD}@redis-service:6379'),
+        REDIS_URL: composed('redis://:{veza-secrets/REDIS_PASSWORD}@127.0.0.1:6379'),
         S3_BUCKET: from(env('S3_BUCKET')),
         AWS_REGION: from(env('AWS_REGION')),
         AWS_ACCESS_KEY_ID: from(secret('AWS_ACCESS_KEY_ID')),

@@ -31,23 +31,29 @@ function run(set: Set): void {
       updateUser: (user: string) => void set.did.push(`update ${user}`),
     }
   }
-  const env = { MEMBERS: MEMBERS.join(), MONGO_ROOT_USERNAME: 'root', MONGO_ROOT_PASSWORD: 'p@ss/word', MONGO_APP_PASSWORD: 'x' }
+  const env = {
+    MEMBERS: MEMBERS.join(),
+    MONGO_ROOT_USERNAME: 'root',
+    MONGO_ROOT_PASSWORD: 'p@ss/word',
+    MONGO_APP_PASSWORD: 'x',
+    MONGO_RUNBOOKS_PASSWORD: 'y',
+  }
   runInNewContext(script, { connect, print: () => {}, process: { env }, encodeURIComponent })
 }
 
-test('the replica set and its user are made once, and running again changes nothing but the password', () => {
+test('the replica set and its users are made once, and running again changes nothing but the passwords', () => {
   const set: Set = { names: [undefined, undefined, undefined], users: [], did: [] }
   run(set)
-  expect(set.did).toEqual(['initiate', 'create checkin'])
+  expect(set.did).toEqual(['initiate', 'create checkin', 'create runbooks'])
   set.did.length = 0
   run(set)
-  expect(set.did).toEqual(['update checkin'])
+  expect(set.did).toEqual(['update checkin', 'update runbooks'])
 })
 
 test('a member that has come back empty does not make a second set', () => {
   const set: Set = { names: [undefined, 'rs0', 'rs0'], users: ['checkin'], did: [] }
   run(set)
-  expect(set.did).toEqual(['update checkin'])
+  expect(set.did).toEqual(['update checkin', 'create runbooks'])
 })
 
 test('members of another set are left alone', () => {

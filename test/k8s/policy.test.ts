@@ -49,7 +49,7 @@ describe.skipIf(withoutKubectl).each(everything)(`$name${withoutKubectl ? ' (ski
     for (const object of objects) {
       expect(object.metadata.labels, nameOf(object)).toMatchObject({
         'runbooks.dev/stack': stack,
-        'runbooks.dev/layer': expect.stringMatching(/^(setup|data|release)$/),
+        'runbooks.dev/layer': expect.stringMatching(/^(setup|data|release|rehearsal)$/),
         'app.kubernetes.io/name': expect.any(String),
         'app.kubernetes.io/part-of': stack,
         'app.kubernetes.io/component': expect.any(String),
@@ -219,7 +219,11 @@ describe.skipIf(withoutKubectl).each(everything)(`$name${withoutKubectl ? ' (ski
   test('nothing may be reached unless a policy says so, and every pod has a policy of its own', () => {
     const denial = objects.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'default-deny')
     expect(denial?.spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
-    const chosen = of(objects, 'NetworkPolicy').map(({ spec }) => (spec as { podSelector: { matchLabels?: Tree } }).podSelector.matchLabels?.app)
+    type Selector = { matchLabels?: Tree; matchExpressions?: readonly { key: string; operator: string; values: readonly string[] }[] }
+    const chosen = of(objects, 'NetworkPolicy').flatMap(({ spec }) => {
+      const { matchLabels, matchExpressions = [] } = (spec as { podSelector: Selector }).podSelector
+      return [matchLabels?.app, ...matchExpressions.flatMap(({ key, operator, values }) => (key === 'app' && operator === 'In' ? values : []))]
+    })
     for (const { name, labels } of pods) expect(chosen, name).toContain(labels.app)
   })
 })

@@ -12,6 +12,7 @@ describe.skipIf(withoutKubectl)(`who may reach whom${withoutKubectl ? ' (skipped
   const checkIn = [
     'backend → mongodb:27017',
     'backend → redis:6379',
+    'backend → rehearsal-redis:6379',
     'frontend → backend:3001',
     'ingress-nginx → backend:3001',
     'ingress-nginx → frontend:3000',
@@ -43,6 +44,7 @@ describe.skipIf(withoutKubectl)(`who may reach whom${withoutKubectl ? ' (skipped
       `monitoring → veza-${name}:${metrics}`,
       `veza-${name} → postgres:5432`,
       `veza-${name} → redis:6379`,
+      `veza-${name} → rehearsal-redis:6379`,
     ])
     const between = [
       'veza-backend-api → veza-chat-server:8081',
@@ -50,6 +52,7 @@ describe.skipIf(withoutKubectl)(`who may reach whom${withoutKubectl ? ' (skipped
       'veza-chat-server → veza-backend-api:8080',
       'veza-stream-server → veza-backend-api:8080',
     ]
-    expect(reaches(render('k8s/veza/production'), OTHERS)).toEqual([...each, ...between, 'runbooks → postgres:5432', 'runbooks → redis:6379'].sort())
+    const runbooks = ['postgres:5432', 'redis:6379', 'rehearsal-redis:6379'].map(to => `runbooks → ${to}`)
+    expect(reaches(render('k8s/veza/production'), OTHERS)).toEqual([...each, ...between, ...runbooks].sort())
   })
 })

@@ -36,7 +36,13 @@ export function secretsOf(stack: Stack): Record<string, Record<string, string>> 
   }
   return {
     'checkin-secrets': { MONGODB_URI: 'mongodb://mongodb-0.mongodb:27017/checkin', JWT_SECRET: random(), REDIS_PASSWORD: random() },
-    'mongodb-secrets': { MONGO_ROOT_USERNAME: 'root', MONGO_ROOT_PASSWORD: random(), MONGO_APP_PASSWORD: random(), keyfile: random() },
+    'mongodb-secrets': {
+      MONGO_ROOT_USERNAME: 'root',
+      MONGO_ROOT_PASSWORD: random(),
+      MONGO_APP_PASSWORD: random(),
+      MONGO_RUNBOOKS_PASSWORD: random(),
+      keyfile: random(),
+    },
   }
 }
 

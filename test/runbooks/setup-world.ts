@@ -59,7 +59,7 @@ export function setupWorld(prefix = 'setup'): SetupWorld {
     `import { defineStack, directory, env, kubernetes } from 'runbooks'
 import stack from '${join(ROOT, 'config/check-in.ts')}'
 const platform = kubernetes({ cluster: env('CLUSTER'), namespace: '${namespace}', overlay: '${overlays}', kubeconfig: env('KUBECONFIG_FILE'), door: 'http://127.0.0.1:9' })
-export default defineStack({ ...stack, data: {}, environments: { staging: { platform, stores: [directory({ path: 'backups' })] } } })
+export default defineStack({ ...stack, deploy: {}, data: {}, environments: { staging: { platform, stores: [directory({ path: 'backups' })] } } })
 `,
   )
   const env = {

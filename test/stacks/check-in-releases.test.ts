@@ -1,30 +1,37 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { door, through } from '../k8s/stand.ts'
+import { door, until as eventually, through } from '../k8s/stand.ts'
 import { type Line, linesIn, lineThatSays } from '../releases/points.ts'
 import { underLoad } from '../releases/runs.ts'
 import { faultTable } from '../runbooks/faults.ts'
-import type { Ran } from '../runbooks/kit.ts'
+import { journals, type Ran } from '../runbooks/kit.ts'
 import { until } from '../runbooks/waiting.ts'
-import { describeWith } from '../testbed/index.ts'
+import { describeWith, type Minio, minio } from '../testbed/index.ts'
+import { addressed, damageMongo, fillMongo, lookMongo } from './data.ts'
 import { type KubernetesStack, kubernetesStack, stoppedAt } from './releases/kubernetes.ts'
 import { came, ends, said } from './releases/said.ts'
 
 // Pods start and end, and other test files run beside it.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
+const DATABASE = 'checkin'
+const COLLECTIONS = ['guests', 'events'] as const
 const VERSIONS = ['1.4.0', '1.4.1', '1.4.2', '1.4.3-crash'] as const
 
 describeWith(
-  ['kubernetes', 'mongodb', 'mongodb-tools', 'redis'],
-  'check-in on a cluster, deployed by the account of CI (stand-ins; FerretDB for MongoDB)',
+  ['kubernetes', 'mongodb', 'mongodb-tools', 'redis', 's3', 'zstd'],
+  'check-in on a cluster, deployed by the account of CI (stand-ins; FerretDB for MongoDB), backups on S3 (MinIO)',
   () => {
     if (door() === undefined) return void test.skip('releases of check-in (skipped, needs TESTBED_CLUSTER_DOOR)', () => {})
     const { row, known, made } = faultTable('Releases on Kubernetes')
     let stack: KubernetesStack
+    let store: Minio
+    let root: { readonly user: string; readonly password: string }
     let lines: readonly Line[]
 
     beforeAll(async () => {
+      store = await minio()
+      const bucket = await store.bucket('checkin-backups')
       stack = await kubernetesStack({
         stack: 'check-in',
         environment: 'staging',
@@ -35,20 +42,29 @@ describeWith(
           { path: '/', service: 'frontend', port: 3000 },
         ],
         // Fewer requests than elsewhere: on a machine that does other things besides, the recorder itself would make answers slow.
-        replace: { "bake: '1min'": "bake: '3s', probe: { path: '/api/v1/health', perSecond: 20 }" },
-        // No backup is taken before a deploy to staging, so nobody goes to these places.
-        settings: {
-          EVENT_DAY_FREEZE: 'false',
-          MONGODB_URI: example => example,
-          S3_BUCKET: 'nowhere',
-          AWS_REGION: 'nowhere',
-          AWS_ACCESS_KEY_ID: 'nobody',
-          AWS_SECRET_ACCESS_KEY: 'a key of no bucket',
-          SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+        replace: {
+          "bake: '1min'": "bake: '3s', probe: { path: '/api/v1/health', perSecond: 20 }",
+          's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,`,
+        },
+        settings({ 'mongodb-secrets': secrets }) {
+          root = { user: secrets?.MONGO_ROOT_USERNAME ?? '', password: secrets?.MONGO_ROOT_PASSWORD ?? '' }
+          return {
+            EVENT_DAY_FREEZE: 'false',
+            // The one member by its own address: a cluster of tests may have no DNS.
+            MONGODB_URI: example => addressed(example, { port: 27_017, ...root }),
+            S3_BUCKET: bucket,
+            AWS_REGION: store.region,
+            AWS_ACCESS_KEY_ID: store.accessKey,
+            AWS_SECRET_ACCESS_KEY: store.secretKey,
+            SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+          }
         },
       })
     })
-    afterAll(() => stack?.end())
+    afterAll(async () => {
+      stack?.end()
+      await store?.stop()
+    })
 
     const run = (exit: number, last: RegExp, runbook: string, ...flags: string[]) => ends(stack.site, exit, last, runbook, ...flags)
     const versionAt = async (path: string) => JSON.parse((await through(stack.door.headers.host ?? '', path)).text).version
@@ -101,6 +117,28 @@ describeWith(
     test('a rollback takes both services to the release before', async () => {
       await run(0, /^ROLLED BACK check-in\/staging: 1\.4\.1 serves 100 %; [\d,]+ requests, 0 failed.*\(exit 0\)$/, 'rollback', '--yes')
       expect(await served()).toEqual(['1.4.1', '1.4.1'])
+    })
+
+    test('its data are backed up out of the pod, and restored into it after damage, with the application stopped meanwhile', async () => {
+      const inPod = <T>(work: (mongo: { port: number; user: string; password: string }) => Promise<T>) =>
+        stack.through('mongodb-0', 27_017, port => work({ port, ...root }))
+      const look = () => inPod(mongo => lookMongo(mongo, DATABASE))
+      await inPod(mongo => fillMongo(mongo, DATABASE, COLLECTIONS))
+      const before = await look()
+      await run(0, /^DONE check-in\/staging: backup \S+, 502 items in .*, read back and equal, .*\(exit 0\)$/, 'backup', '--yes')
+      await inPod(mongo => damageMongo(mongo, DATABASE, COLLECTIONS))
+      const damaged = await look()
+      expect([before.includes('guests 500 '), damaged.includes('guests 100 '), damaged.includes('events')]).toEqual([true, true, false])
+      await run(0, /^RESTORED check-in\/staging: database as of .*\(exit 0\)$/, 'restore', '--backup=latest', '--yes')
+      expect(await look()).toBe(before)
+      const verified = journals(stack.site.world.home)
+        .at(-1)
+        ?.entries.flatMap(entry => (entry.at === 'verified' ? entry.of : []))
+      expect(verified).toEqual(expect.arrayContaining(['writers/stopped', 'swap/database', 'writers/running']))
+      await eventually(
+        () => served().catch(() => []),
+        versions => versions.join() === '1.4.1,1.4.1',
+      )
     })
 
     test('a second operator hears who is at work; when the first one is lost, another machine finishes it', async () => {

@@ -19,9 +19,16 @@ export function addressed(example: string, { port, user = AUTH.user, password = 
 /** What plays MongoDB here, for the title of a test. */
 export const standIn = () => (mongoKind() === 'ferretdb' ? 'FerretDB (stands in for MongoDB)' : 'MongoDB')
 
-/** Works with one database, with the testbed's own user and not through the toolkit. */
-export async function withMongo<T>({ port }: Mongo, database: string, work: (db: import('mongodb').Db) => Promise<T>): Promise<T> {
-  const options: MongoClientOptions = { auth: { username: AUTH.user, password: AUTH.password }, authSource: 'admin', directConnection: true }
+/** A server at a port of this machine; its user is the testbed's own where none is named. */
+type Reached = Pick<Mongo, 'port' | 'user' | 'password'>
+
+/** Works with one database, not through the toolkit. */
+export async function withMongo<T>(
+  { port, user = AUTH.user, password = AUTH.password }: Reached,
+  database: string,
+  work: (db: import('mongodb').Db) => Promise<T>,
+): Promise<T> {
+  const options: MongoClientOptions = { auth: { username: user, password }, authSource: 'admin', directConnection: true }
   const client = new MongoClient(`mongodb://127.0.0.1:${port}`, options)
   try {
     return await work(client.db(database))
@@ -42,7 +49,7 @@ export async function newUser(mongo: Mongo, database: string, { user, password }
 }
 
 /** Fills two collections, one with a unique index. */
-export async function fillMongo(mongo: Mongo, database: string, [many, few]: readonly [string, string]): Promise<void> {
+export async function fillMongo(mongo: Reached, database: string, [many, few]: readonly [string, string]): Promise<void> {
   await withMongo(mongo, database, async db => {
     await db
       .collection(many)
@@ -53,7 +60,7 @@ export async function fillMongo(mongo: Mongo, database: string, [many, few]: rea
 }
 
 /** Deletes, changes, adds, and drops a whole collection. */
-export async function damageMongo(mongo: Mongo, database: string, [many, few]: readonly [string, string]): Promise<void> {
+export async function damageMongo(mongo: Reached, database: string, [many, few]: readonly [string, string]): Promise<void> {
   await withMongo(mongo, database, async db => {
     await db.collection(many).deleteMany({ n: { $gte: 100 } })
     await db.collection(many).updateOne({ n: 7 }, { $set: { says: 'damaged' } })
@@ -63,7 +70,7 @@ export async function damageMongo(mongo: Mongo, database: string, [many, few]: r
 }
 
 /** Count, indexes and a hash of every collection that is the application's. */
-export function lookMongo(mongo: Mongo, database: string): Promise<string> {
+export function lookMongo(mongo: Reached, database: string): Promise<string> {
   return withMongo(mongo, database, async db => {
     const names = (await db.listCollections().toArray()).map(({ name }) => name).filter(name => !name.includes('__') && !name.startsWith('system.'))
     const lines = names.sort().map(async name => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { door, through } from '../k8s/stand.ts'
+import { door, until as eventually, through } from '../k8s/stand.ts'
 import { type Line, linesIn, lineThatSays } from '../releases/points.ts'
 import { underLoad } from '../releases/runs.ts'
-import type { Ran } from '../runbooks/kit.ts'
+import { journals, type Ran } from '../runbooks/kit.ts'
 import { until } from '../runbooks/waiting.ts'
 import { describeWith, type Minio, minio } from '../testbed/index.ts'
+import { DAMAGE, damageRedis, fillRedis, lookRedis, lookSql, TABLES } from './data.ts'
 import { type KubernetesStack, kubernetesStack, stoppedAt } from './releases/kubernetes.ts'
 import { came, ends, said } from './releases/said.ts'
 
@@ -13,6 +14,7 @@ import { came, ends, said } from './releases/said.ts'
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
 const AGREED = '--confirm=veza/production'
+const DATABASE = 'veza_staging'
 const VERSIONS = ['v1.2.3', 'v1.2.4', 'v1.2.5-crash', 'v1.2.5-oom'] as const
 const WORKLOADS = ['veza-backend-api', 'veza-chat-server', 'veza-stream-server'] as const
 
@@ -24,6 +26,15 @@ describeWith(
     let stack: KubernetesStack
     let store: Minio
     let lines: readonly Line[]
+
+    // Inside the pod PostgreSQL asks for no password, and Redis for its own.
+    const psql = (database: string, text: string) => ['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-U', 'veza_user', '-d', database, '-c', text]
+    const redis = (words: readonly string[]) => ['sh', '-c', 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli -e "$@"', 'sh', ...words]
+    const change = (...words: string[]) => stack.kubectl('exec', 'redis-0', '--', ...redis(words))
+    const look = () => ({
+      database: lookSql((database, text) => stack.look('postgres-0', ...psql(database, text)), DATABASE),
+      cache: lookRedis((...words) => stack.look('redis-0', ...redis(words))),
+    })
 
     beforeAll(async () => {
       store = await minio()
@@ -41,8 +52,8 @@ describeWith(
           's3({': `s3({ endpoint: '${store.endpoint}', forcePathStyle: true,`,
         },
         settings: ({ 'veza-secrets': secrets }) => ({
-          DATABASE_URL: `postgres://veza_user:${secrets?.DB_PASSWORD}@127.0.0.1:5432/veza_staging`,
-          DB_NAME: 'veza_staging',
+          DATABASE_URL: `postgres://veza_user:${secrets?.DB_PASSWORD}@127.0.0.1:5432/${DATABASE}`,
+          DB_NAME: DATABASE,
           REDIS_URL: `redis://:${secrets?.REDIS_PASSWORD}@127.0.0.1:6379`,
           S3_BUCKET: bucket,
           AWS_REGION: store.region,
@@ -52,9 +63,8 @@ describeWith(
         }),
       })
       for (const name of ['postgres', 'redis']) stack.kubectl('rollout', 'status', `statefulset/${name}`, '--timeout=200s')
-      const inside = (pod: string, script: string) => stack.kubectl('exec', pod, '--', 'sh', '-c', script)
-      inside('postgres-0', 'psql -q -U veza_user -d veza_staging -c "CREATE TABLE tracks AS SELECT n FROM generate_series(1, 100) AS n"')
-      inside('redis-0', 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli set session:1 x')
+      stack.kubectl('exec', 'postgres-0', '--', ...psql(DATABASE, TABLES))
+      fillRedis(change)
     })
     afterAll(async () => {
       stack?.end()
@@ -98,6 +108,26 @@ describeWith(
       expect([await served(), ...images()]).toEqual(['v1.2.3', 'v1.2.3', 'v1.2.3', 'v1.2.3'])
     })
 
+    test('its data are backed up out of the pods, and restored into them after damage, with the application stopped meanwhile', async () => {
+      const before = look()
+      await run(0, /^DONE veza\/production: backup \S+, [\d,]+ items in .*, read back and equal, .*\(exit 0\)$/, 'backup', '--yes')
+      expect(look()).toEqual(before)
+      stack.kubectl('exec', 'postgres-0', '--', ...psql(DATABASE, DAMAGE))
+      damageRedis(change)
+      const damaged = look()
+      expect([damaged.database === before.database, damaged.cache === before.cache]).toEqual([false, false])
+      await run(0, /^RESTORED veza\/production: database and cache as of .*\(exit 0\)$/, 'restore', '--backup=latest', AGREED)
+      expect(look()).toEqual(before)
+      const verified = journals(stack.site.world.home)
+        .at(-1)
+        ?.entries.flatMap(entry => (entry.at === 'verified' ? entry.of : []))
+      expect(verified).toEqual(expect.arrayContaining(['writers/stopped', 'swap/database', 'swap/cache', 'writers/running']))
+      await eventually(
+        () => served().catch(() => 'nothing'),
+        version => version === 'v1.2.3',
+      )
+    })
+
     test('a second operator hears who is at work; when the first one is lost after the apply, another machine finishes it', async () => {
       const line = lineThatSays(lines, 'verified release.replace/live')
       const first = await stoppedAt(stack.site, line, 'deploy', ...DEPLOY('v1.2.4'), '--skip-backup')
@@ -109,6 +139,14 @@ describeWith(
       expect(said(asked)).toMatch(/Unfinished: deploy .*Survivors: none/)
       came(await stack.site.play(elsewhere, 'deploy', '--resume', AGREED), 0, /^DEPLOYED veza\/production: v1\.2\.4 serves 100 %/)
       expect([await served(), ...images()]).toEqual(['v1.2.4', 'v1.2.4', 'v1.2.4', 'v1.2.4'])
+    })
+
+    test('a rollback is rehearsed on a copy of the database, with a Redis that stands in; what serves and live data stay as they are', async () => {
+      const before = look()
+      const last = /^SAFE veza\/production: v1\.2\.3 was healthy and passed 2 smoke tests in .* on a copy of .*\(exit 0\)$/
+      await run(0, last, 'rollback', '--rehearse', '--yes')
+      expect([look(), await served(), ...images()]).toEqual([before, 'v1.2.4', 'v1.2.4', 'v1.2.4', 'v1.2.4'])
+      expect(stack.kubectl('get', 'pods,services,configmaps,secrets', '-l', 'runbooks.dev/rehearsal', '-o', 'name')).toBe('')
     })
 
     test('the releases are listed, and health is well until a pod is killed for want of memory', async () => {

@@ -1,4 +1,4 @@
-// Run by mongosh --nodb. The replica set is made once, by the first member; the application's user is made, or given its password again.
+// Run by mongosh --nodb. The replica set is made once, by the first member; the users are made, or given their passwords again.
 const members = process.env.MEMBERS.split(',')
 const login = `${encodeURIComponent(process.env.MONGO_ROOT_USERNAME)}:${encodeURIComponent(process.env.MONGO_ROOT_PASSWORD)}`
 
@@ -16,7 +16,13 @@ if (named.every(name => name === undefined)) {
 }
 
 const admin = connect(`mongodb://${login}@${members.join(',')}/admin?replicaSet=rs0&authSource=admin&serverSelectionTimeoutMS=60000`)
-const user = { pwd: process.env.MONGO_APP_PASSWORD, roles: [{ role: 'readWrite', db: 'checkin' }] }
-if (admin.getUser('checkin') === null) admin.createUser({ user: 'checkin', ...user })
-else admin.updateUser('checkin', user)
-print('the user checkin may read and write the database checkin')
+const users = {
+  checkin: { pwd: process.env.MONGO_APP_PASSWORD, roles: [{ role: 'readWrite', db: 'checkin' }] },
+  // Backups read one database; a drill and a restore make another one beside it.
+  runbooks: { pwd: process.env.MONGO_RUNBOOKS_PASSWORD, roles: ['readWriteAnyDatabase', 'dbAdminAnyDatabase', 'clusterMonitor'] },
+}
+for (const [name, user] of Object.entries(users)) {
+  if (admin.getUser(name) === null) admin.createUser({ user: name, ...user })
+  else admin.updateUser(name, user)
+}
+print('the user checkin may read and write the database checkin, and the user runbooks every database')

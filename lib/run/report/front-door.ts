@@ -38,7 +38,9 @@ function bars({ quarters }: Seen): Html {
     const mark = failed > 0 ? `<rect x="${x(atMs)}" y="0" width="${w}" height="8" class="lost"/>` : ''
     return `<rect x="${x(atMs)}" y="${(HIGH - good).toFixed(1)}" width="${w}" height="${good.toFixed(1)}" class="answers"/><rect x="${x(atMs)}" y="${(HIGH - good - bad).toFixed(1)}" width="${w}" height="${bad.toFixed(1)}" class="lost"/>${mark}`
   })
-  const line = quarters.map(({ atMs, slowestMs }) => `${x(atMs + width / 2)},${(HIGH - tall(slowestMs, slowest)).toFixed(1)}`).join(' ')
+  // A quarter without an answer was not a fast one.
+  const answered = quarters.filter(({ answers }) => answers > 0)
+  const line = answered.map(({ atMs, slowestMs }) => `${x(atMs + width / 2)},${(HIGH - tall(slowestMs, slowest)).toFixed(1)}`).join(' ')
   // Numbers only: nothing in it comes from outside.
   return new Html(
     `<svg viewBox="0 0 ${WIDE} ${HIGH}" preserveAspectRatio="none" role="img" aria-label="answers of the front door">${rects.join('')}<polyline points="${line}" class="slowest"/></svg>`,

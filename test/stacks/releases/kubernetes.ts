@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -16,6 +18,10 @@ export type KubernetesStack = {
   readonly door: { readonly port: number; readonly headers: Readonly<Record<string, string>> }
   /** kubectl in its namespace. */
   kubectl(...argv: readonly string[]): string
+  /** What a program that changes nothing prints in a pod, whole: it is asked again while kubectl loses the end of it. */
+  look(pod: string, ...argv: readonly string[]): string
+  /** Does work with a port of a pod, which is one of 127.0.0.1 for so long. */
+  through<T>(pod: string, port: number, work: (port: number) => Promise<T>): Promise<T>
   end(): void
 }
 
@@ -66,10 +72,13 @@ export async function kubernetesStack({ stack, environment, versions, routes, la
       settings: { KUBE_CONFIG: loginOf(on, space.name), ...(typeof settings === 'function' ? settings(secrets) : settings) },
       env: { PATH: [dirname(kubectlFile() ?? ''), dirname(process.execPath), '/usr/bin', '/bin'].join(':') },
     })
+    const kubectl: KubernetesStack['kubectl'] = (...argv) => on.kubectl(['-n', space.name, ...argv])
     return {
       site,
       door: { port: Number(new URL(door() ?? '').port), headers: { host } },
-      kubectl: (...argv) => on.kubectl(['-n', space.name, ...argv]),
+      kubectl,
+      look: (pod, ...argv) => wholeOf(() => kubectl('exec', pod, '--', 'sh', '-c', `"$@" && echo ${WHOLE}`, 'sh', ...argv)),
+      through: (pod, port, work) => forwarded(['--kubeconfig', on.kubeconfig, '-n', space.name, 'port-forward', `pod/${pod}`, `:${port}`], work),
       end() {
         site.end()
         end()
@@ -79,6 +88,27 @@ export async function kubernetesStack({ stack, environment, versions, routes, la
     end()
     throw error
   }
+}
+
+async function forwarded<T>(argv: readonly string[], work: (port: number) => Promise<T>): Promise<T> {
+  const child = spawn(kubectlFile() ?? 'kubectl', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const [said] = await once(child.stdout, 'data')
+    return await work(Number(/127\.0\.0\.1:(\d+) ->/.exec(String(said))?.[1]))
+  } finally {
+    child.kill()
+  }
+}
+
+const WHOLE = 'that was all'
+
+/** What comes before the last line; throws when that is missing time and again. */
+function wholeOf(ask: () => string): string {
+  for (let left = 3; left > 0; left--) {
+    const said = ask()
+    if (said.endsWith(`${WHOLE}\n`)) return said.slice(0, -WHOLE.length - 1)
+  }
+  throw new Error('kubectl lost the end of an output three times')
 }
 
 const layerOf = ({ metadata }: Manifest) => metadata.labels?.['runbooks.dev/layer']
@@ -100,7 +130,7 @@ function overlayIn(work: string, stack: Stack, namespace: string): string {
 }
 
 /** Leads a host name of the gateway to services, by the beginning of the path; what an ingress controller does on another cluster. */
-function openGateway(on: Cluster, namespace: string, host: string, routes: readonly Route[]): void {
+export function openGateway(on: Cluster, namespace: string, host: string, routes: readonly Route[]): void {
   const metadata = { name: 'door', namespace }
   const listeners = [{ name: 'http', protocol: 'HTTP', port: Number(new URL(door() ?? '').port) }]
   const rules = routes.map(({ path, service, port }) => ({
