@@ -106,6 +106,36 @@ describeWith(['kubernetes', 'registry'], 'Kubernetes at its edges', () => {
   )
 
   test(
+    'a pod that only looked at images and was left by a run that was killed goes with the next look',
+    async () => {
+      const metadata = { name: 'runbooks-images-left', labels: { 'runbooks.dev/stack': 'shop', 'runbooks.dev/once': 'images' } }
+      const [left] = idlePods(world.namespace)
+      const spec = { ...left?.spec, schedulerName: 'default-scheduler', activeDeadlineSeconds: 1 }
+      world.on.kubectl(['-n', world.namespace, 'create', '-f', '-'], JSON.stringify({ ...left, metadata, spec }))
+      const names = (phase: string) =>
+        world.on
+          .kubectl(['-n', world.namespace, 'get', 'pods', `--field-selector=status.phase=${phase}`, '-o', 'name'])
+          .split('\n')
+          .filter(Boolean)
+      await until(
+        async () => names('Failed'),
+        all => all.length > 0,
+        30_000,
+      )
+      // Another than those that are known by now, so that a look is taken.
+      await world.versions('1.0.1')
+      await world.platform().images({ web: { image: `${world.repository}/web`, version: '1.0.1' } }, doing())
+      // A node lets go of it in its own time.
+      await until(
+        async () => names('Failed'),
+        all => all.length === 0,
+        60_000,
+      )
+    },
+    LONG,
+  )
+
+  test(
     `a namespace with ${PODS} pods is looked at with three calls of kubectl, and one request a kind`,
     async () => {
       world.on.kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: idlePods(world.namespace) }))

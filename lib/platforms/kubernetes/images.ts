@@ -6,6 +6,7 @@ import { ApiError } from './api.ts'
 import { rendered, serviceOf } from './manifests.ts'
 import { type ContainerStatus, type Pod, type PodSpec, templateOf } from './objects.ts'
 import { pullFault, pullWords } from './pull.ts'
+import { removeAll } from './resources.ts'
 import { MARK, type Site } from './site.ts'
 
 /** How long a node is waited for that fetches images, and how long it may try a registry that is away, in milliseconds. */
@@ -44,6 +45,10 @@ function mended(state: ImageFacts['state'], name: string): { readonly mend?: str
 
 async function looked(site: Site, names: readonly string[], doing: Doing): Promise<Map<string, Found>> {
   const folder = `/api/v1/namespaces/${site.kube.namespace}/pods`
+  await sweep(site, folder, doing).catch(error => {
+    // It is only tidy to do so.
+    if (!(error instanceof ApiError)) throw error
+  })
   const name = `runbooks-images-${randomBytes(4).toString('hex')}`
   try {
     await site.kube.api.send('POST', folder, { body: await podOf(site, name, names, doing), doing })
@@ -56,6 +61,18 @@ async function looked(site: Site, names: readonly string[], doing: Doing): Promi
   } finally {
     await site.kube.api.send('DELETE', `${folder}/${name}?gracePeriodSeconds=0`, { patient: true }).catch(() => undefined)
   }
+}
+
+/** Removes those that were left by runs that were killed; they have ended by themselves. */
+async function sweep(site: Site, folder: string, doing: Doing): Promise<void> {
+  const chosen = encodeURIComponent(`${MARK.stack}=${site.setting.stack},${MARK.once}=images`)
+  const { items } = await site.kube.api.get<{ readonly items: readonly Pod[] }>(`${folder}?labelSelector=${chosen}`, { doing })
+  const ended = items.filter(({ status }) => status?.phase === 'Failed')
+  await removeAll(
+    site,
+    ended.map(({ metadata: { name } }) => ({ name, release: '', path: `${folder}/${name}` })),
+    doing,
+  )
 }
 
 /** It meets the level "restricted", takes nearly nothing of a quota, and uses the account and the nodes of the pods that are to come. */

@@ -12,6 +12,9 @@ import { differences } from './difference.ts'
 /** How an object stands, and in what it would become another. */
 export type Standing = { readonly name: string; readonly is: SetupState; readonly says: readonly string[] }
 
+/** How often an object is looked at again that changes while it is looked at: what has just been made changes a few times. */
+const LOOKS_AGAIN = 5
+
 /** Objects looked at at once. */
 const LOOKERS = 8
 
@@ -23,13 +26,17 @@ export function standingOf(site: Site, objects: readonly Manifest[], doing: Doin
 async function standing(site: Site, object: Manifest, doing: Doing): Promise<Standing> {
   const name = nameOf(object)
   const path = await pathOf(site, object, doing)
-  const found = await site.kube.api.find<Manifest>(path, { doing })
-  // A job can be neither changed nor repeated.
-  if (found && object.kind === 'Job') return { name, is: 'right', says: [] }
-  const would = await tried(site, object, path, doing)
-  if (!found || !would) return { name, is: 'missing', says: [] }
-  const says = differences(found, would)
-  return { name, is: says.length === 0 ? 'right' : 'differs', says }
+  for (let left = LOOKS_AGAIN; ; left -= 1) {
+    const found = await site.kube.api.find<Manifest>(path, { doing })
+    // A job can be neither changed nor repeated.
+    if (found && object.kind === 'Job') return { name, is: 'right', says: [] }
+    const would = await tried(site, object, path, doing)
+    if (!found || !would) return { name, is: 'missing', says: [] }
+    // A controller has written to it between the two looks, so they are of two objects.
+    if (left > 0 && found.metadata.resourceVersion !== would.metadata.resourceVersion) continue
+    const says = differences(found, would)
+    return { name, is: says.length === 0 ? 'right' : 'differs', says }
+  }
 }
 
 async function pathOf(site: Site, object: Manifest, doing: Doing): Promise<string> {
