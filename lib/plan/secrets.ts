@@ -28,6 +28,9 @@ export class Secret {
   }
 }
 
+/** A setting as it is given to a program, whether it is secret or not. */
+export const textOf = (value: string | Secret): string => (value instanceof Secret ? value.reveal() : value)
+
 /** A secret that is not set on this machine: whoever needs it is told so, and who does not can go on without it. */
 export class Unset extends Secret {
   readonly #because: unknown

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
-import { redact, Secret } from '../../plan/secrets.ts'
+import { redact, Secret, textOf } from '../../plan/secrets.ts'
 import type { Bundle } from '../platform.ts'
-import { envFile, type Site, text, variableOf } from './site.ts'
+import { envFile, type Site, variableOf } from './site.ts'
 import { lastWords, said, typed } from './there.ts'
 
 /** Files by name, as they go to the host. */
@@ -38,7 +38,7 @@ export async function edgeFiles(site: Site): Promise<Files> {
 /** Variables of the stack file: those with secret values, or the others. */
 export function variables({ options }: Site, hidden: boolean): Record<string, string> {
   const chosen = Object.entries(options.environment ?? {}).filter(([, value]) => value instanceof Secret === hidden)
-  return Object.fromEntries(chosen.map(([name, value]) => [name, text(value)]))
+  return Object.fromEntries(chosen.map(([name, value]) => [name, textOf(value)]))
 }
 
 /** Files of the assets that are wanted, without hidden ones and pages. */
@@ -61,7 +61,7 @@ export async function fingerprints({ setting, options }: Site): Promise<Record<s
   const hidden = Object.entries(options.environment ?? {}).filter(([, value]) => value instanceof Secret)
   const all = [...Object.entries(options.secrets ?? {}), ...hidden]
   const one = async ([name, value]: (typeof all)[number]) => {
-    const bytes = (await promisify(scrypt)(text(value), `runbooks:${setting.stack}/${setting.environment}/${name}`, 8)) as Buffer
+    const bytes = (await promisify(scrypt)(textOf(value), `runbooks:${setting.stack}/${setting.environment}/${name}`, 8)) as Buffer
     return [name, bytes.toString('hex')] as const
   }
   return Object.fromEntries(await Promise.all(all.map(one)))

@@ -1,5 +1,6 @@
+import { textOf } from '../../plan/secrets.ts'
 import type { Files } from './draft.ts'
-import { type Site, text } from './site.ts'
+import type { Site } from './site.ts'
 
 /**
  * Puts a folder in place, whole or not at all: $1 the folder; on stdin lines of mode, a dot with base64, and name. Folders are for us alone from
@@ -29,5 +30,5 @@ export function placed(files: Files): string {
 
 /** The secrets as files, as they are. */
 export function secretFiles({ options }: Site): Files {
-  return Object.fromEntries(Object.entries(options.secrets ?? {}).map(([name, value]) => [name, Buffer.from(text(value))]))
+  return Object.fromEntries(Object.entries(options.secrets ?? {}).map(([name, value]) => [name, Buffer.from(textOf(value))]))
 }

@@ -1,7 +1,7 @@
 import type { Doing } from '../../plan/plan.ts'
-import { redact } from '../../plan/secrets.ts'
+import { redact, textOf } from '../../plan/secrets.ts'
 import type { ImageFacts } from '../platform.ts'
-import { type Site, text } from './site.ts'
+import type { Site } from './site.ts'
 import { lastWords, said } from './there.ts'
 
 /** A refused login, as every image of the registry has it. */
@@ -30,8 +30,8 @@ rm -rf -- "$1"`
 export async function inRegistry<T>(site: Site, doing: Doing, work: (folder: string, config: string) => Promise<T>): Promise<T | Refusal> {
   const { registry } = site.options
   const server = registry?.server ?? ''
-  const password = registry ? text(registry.password) : undefined
-  const opened = await said(site, OPEN, doing, registry ? ['login', server, text(registry.username)] : [''], password)
+  const password = registry ? textOf(registry.password) : undefined
+  const opened = await said(site, OPEN, doing, registry ? ['login', server, textOf(registry.username)] : [''], password)
   const folder = opened.stdout.trim()
   try {
     if (opened.code !== 0) return loginRefused(site, opened.stderr)

@@ -1,12 +1,12 @@
 import type { Doing } from '../../plan/plan.ts'
-import { Secret } from '../../plan/secrets.ts'
+import { Secret, textOf } from '../../plan/secrets.ts'
 import type { Bundle, Door, SlotState } from '../platform.ts'
 import { type Given, type Instead, REHEARSAL, type RehearsalPlace, type Rehearsals } from '../rehearsal.ts'
 import { containersIn } from './containers.ts'
 import { type Files, filesIn } from './draft.ts'
 import { nothingShared } from './mounts.ts'
 import { placed } from './place-files.ts'
-import { envFile, envValues, pathsOf, projectOf, type Site, STAND_INS, slotArgv, text } from './site.ts'
+import { envFile, envValues, pathsOf, projectOf, type Site, STAND_INS, slotArgv } from './site.ts'
 import { once, plainDocker, up } from './slots.ts'
 import { pinned } from './stage.ts'
 import { slotState } from './standing.ts'
@@ -99,11 +99,11 @@ async function put(live: Site, site: Site, bundle: Bundle, instead: Instead, doi
     filesIn(live, name => name === STAND_INS),
   ])
   const files = Object.entries(values).flatMap(([name, value]) =>
-    kept[`secrets/${name}`] ? [[`secrets/${name}`, Buffer.from(text(value))] as const] : [],
+    kept[`secrets/${name}`] ? [[`secrets/${name}`, Buffer.from(textOf(value))] as const] : [],
   )
   const variables = {
     ...envValues(kept['release.env'] ?? Buffer.alloc(0)),
-    ...Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (kept[`secrets/${name}`] ? [] : [[name, text(value)]]))),
+    ...Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (kept[`secrets/${name}`] ? [] : [[name, textOf(value)]]))),
     SLOT: REHEARSAL,
     SECRETS_DIR: `${to}/secrets`,
   }
@@ -118,7 +118,7 @@ async function put(live: Site, site: Site, bundle: Bundle, instead: Instead, doi
     [STAND_INS]: standIns[STAND_INS] ?? NONE,
   }
   await done(live, 'copying the release', COPY, doing, [from, to], placed(own))
-  const paths = Object.values(values).map(text)
+  const paths = Object.values(values).map(textOf)
   await nothingShared(site, slotArgv(site, bundle.release, REHEARSAL), [to, ...paths], doing)
   return undefined
 }

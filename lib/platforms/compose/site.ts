@@ -33,9 +33,6 @@ export const SLOTS = ['blue', 'green'] as const
 /** The slot beside a slot. */
 export const otherOf = (slot: string): string => (slot === 'blue' ? 'green' : 'blue')
 
-/** The text of a value that may be a secret. */
-export const text = (value: string | Secret): string => (typeof value === 'string' ? value : value.reveal())
-
 /** The Compose project of a slot. */
 export const projectOf = ({ options }: Site, slot: string): string => `${options.project}-${slot}`
 

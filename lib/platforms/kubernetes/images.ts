@@ -70,7 +70,7 @@ async function sweep(site: Site, folder: string, doing: Doing): Promise<void> {
   const ended = items.filter(({ status }) => status?.phase === 'Failed')
   await removeAll(
     site,
-    ended.map(({ metadata: { name } }) => ({ name, release: '', path: `${folder}/${name}` })),
+    ended.map(({ metadata: { name } }) => ({ path: `${folder}/${name}` })),
     doing,
   )
 }

@@ -5,7 +5,7 @@ import { canonical } from '../../plan/nodes.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { redact } from '../../plan/secrets.ts'
-import type { Bundle } from '../platform.ts'
+import type { Bundle, Wanted } from '../platform.ts'
 import { type Container, type Manifest, mainOf, nameOf, type PodTemplate, repositoryOf, templateOf, withTemplate } from './objects.ts'
 import { MANAGER, MARK, type Site, workloadOf } from './site.ts'
 
@@ -93,12 +93,18 @@ export function forRelease(site: Site, objects: readonly Manifest[], bundle: Bun
     }
     const service = serviceOf(site, object)
     const wanted = service && bundle.services[service.name]
-    const notes = wanted ? { [MARK.version]: wanted.version, ...(wanted.digest === null ? {} : { [MARK.digest]: wanted.digest }) } : {}
+    const notes = wanted ? versionNotes(wanted) : {}
     const made = marked(withImages(site, object, bundle), { [MARK.release]: bundle.release, [MARK.layer]: 'release' }, notes)
     const named = withOwnReplicas(withReleaseInTemplate(made, bundle, standing), standing)
     return [service && without.includes(service.name) ? withReplicas(named, 0) : named]
   })
 }
+
+/** Annotations that say which version of a service something runs. */
+export const versionNotes = ({ version, digest }: Pick<Wanted, 'version' | 'digest'>): Record<string, string> => ({
+  [MARK.version]: version,
+  ...(digest === null ? {} : { [MARK.digest]: digest }),
+})
 
 /** An object with labels and annotations added. */
 function marked(object: Manifest, labels: Readonly<Record<string, string>>, annotations: Readonly<Record<string, string>>): Manifest {

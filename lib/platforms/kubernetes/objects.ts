@@ -150,6 +150,9 @@ export function tagOf(image: string): string {
   return bare.slice(repositoryOf(bare).length + 1) || (image.split('@')[1] ?? '')
 }
 
+/** Every container of a pod: those that prepare it, and its own. */
+export const containersOf = ({ initContainers = [], containers }: PodSpec): readonly Container[] => [...initContainers, ...containers]
+
 /** The container of a pod that is the service itself: the one with its image, else the first. */
 export function mainOf(spec: PodSpec, image: string): Container | undefined {
   return spec.containers.find(one => repositoryOf(one.image) === image) ?? spec.containers[0]

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
 import { layerOf, ofRelease } from './manifests.ts'
-import { type Manifest, nameOf, type PodSpec, type Tree, templateOf } from './objects.ts'
+import { containersOf, type Manifest, nameOf, type PodSpec, type Tree, templateOf } from './objects.ts'
 import { MARK, type Site } from './site.ts'
 
 /** What pods are given out of a Secret or ConfigMap: the whole of it, or single keys. Without what is optional they start, too. */
@@ -25,7 +25,7 @@ function reference(kind: Reference['kind'], ref: unknown, by: string): Reference
 
 /** Everything that the pods of a specification are given out of Secrets and ConfigMaps. */
 export function referencesOf(spec: PodSpec, by: string): Reference[] {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+  const containers = containersOf(spec)
   const env = containers
     .flatMap(one => one.env ?? [])
     .flatMap(({ valueFrom }) => [...reference('Secret', valueFrom?.secretKeyRef, by), ...reference('ConfigMap', valueFrom?.configMapKeyRef, by)])

@@ -69,7 +69,7 @@ export async function removable(site: Site, doing: Doing): Promise<readonly Remo
 export const ownSelector = ({ setting }: Site): string => `${MARK.stack}=${setting.stack},${MARK.layer}=release,${MARK.release}`
 
 /** Removes objects; those that are gone already are fine. */
-export async function removeAll(site: Site, objects: readonly Removable[], doing: Doing): Promise<void> {
+export async function removeAll(site: Site, objects: readonly Pick<Removable, 'path'>[], doing: Doing): Promise<void> {
   for (const { path } of objects) {
     try {
       await site.kube.api.send('DELETE', `${path}?propagationPolicy=Background`, { doing, patient: true })

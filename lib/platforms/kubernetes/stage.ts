@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { canonical } from '../../plan/nodes.ts'
 import { Trouble } from '../../plan/outcome.ts'
 import type { Action, Doing } from '../../plan/plan.ts'
@@ -7,6 +5,7 @@ import type { Bundle } from '../platform.ts'
 import { ApiError } from './api.ts'
 import { filesOf, ofRelease, rendered } from './manifests.ts'
 import type { Manifest } from './objects.ts'
+import { packed, unpacked } from './packed.ts'
 import { secretsOf } from './references.ts'
 import { MARK, type Site } from './site.ts'
 
@@ -24,10 +23,9 @@ export type Staged = { readonly objects: readonly Manifest[]; readonly uid: stri
 /** What is kept of a release; undefined when nothing is. */
 export async function keptOf(site: Site, release: string, doing: Doing): Promise<Staged | undefined> {
   const secret = await site.kube.api.find<Kept>(`${all(site)}/${own(release)}`, { doing })
-  const packed = secret?.data?.['manifests.json.gz']
-  if (!secret || packed === undefined) return undefined
-  const text = (await promisify(gunzip)(Buffer.from(packed, 'base64'))).toString('utf8')
-  return { objects: JSON.parse(text) as readonly Manifest[], uid: secret.metadata.uid ?? '', name: secret.metadata.name }
+  const data = secret?.data?.['manifests.json.gz']
+  if (!secret || data === undefined) return undefined
+  return { objects: await unpacked<readonly Manifest[]>(data), uid: secret.metadata.uid ?? '', name: secret.metadata.name }
 }
 
 /** Hashes of what is kept of a release; null when nothing is. */
@@ -63,13 +61,13 @@ export function stage(site: Site, bundle: Bundle): readonly Action[] {
 }
 
 async function keep(site: Site, bundle: Bundle, objects: readonly Manifest[], doing: Doing): Promise<void> {
-  const packed = await promisify(gzip)(JSON.stringify(ofRelease(site, objects)))
-  if (packed.length > LARGEST)
-    throw new Trouble(3, `${site.options.overlay} is too large to be kept: ${packed.length} bytes packed, and a Secret holds 1 MB`, {
+  const bytes = await packed(ofRelease(site, objects))
+  if (bytes.length > LARGEST)
+    throw new Trouble(3, `${site.options.overlay} is too large to be kept: ${bytes.length} bytes packed, and a Secret holds 1 MB`, {
       next: ['take large files out of its config maps: into the image, or onto a volume'],
     })
   const labels = { [MARK.stack]: site.setting.stack, [MARK.record]: 'release', [MARK.release]: bundle.release }
-  const data = { 'manifests.json.gz': packed.toString('base64') }
+  const data = { 'manifests.json.gz': bytes.toString('base64') }
   const secret = { apiVersion: 'v1', kind: 'Secret', type: 'runbooks.dev/release', metadata: { name: own(bundle.release), labels }, data }
   try {
     await site.kube.api.send('POST', all(site), { body: secret, doing })

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Action, Doing, Json } from '../../plan/plan.ts'
-import { Secret } from '../../plan/secrets.ts'
+import { Secret, textOf } from '../../plan/secrets.ts'
 import type { Bundle } from '../platform.ts'
 import { type Given, REHEARSAL, type RehearsalPlace, type Rehearsals } from '../rehearsal.ts'
 import type { Settings } from './draft.ts'
@@ -83,8 +83,6 @@ async function put(live: Place, place: Place, { release }: Bundle, instead: Give
   }
   await writeFile(join(to, FILES, SETTINGS), `${JSON.stringify({ ...settings, environment } satisfies Settings, null, 2)}\n`, { mode: 0o600 })
 }
-
-const textOf = (value: string | Secret): string => (value instanceof Secret ? value.reveal() : value)
 
 async function doorOf({ paths }: Place, service: string) {
   const kept = await readAnyJson<Kept>(paths.kept(REHEARSAL))

@@ -1,6 +1,6 @@
 import { Trouble } from '../../plan/outcome.ts'
 import type { Doing } from '../../plan/plan.ts'
-import { Secret } from '../../plan/secrets.ts'
+import { Secret, textOf } from '../../plan/secrets.ts'
 import type { Bundle } from '../../platforms/platform.ts'
 import type { Given, Instead, RehearsalPlace } from '../../platforms/rehearsal.ts'
 import type { Source } from '../../sources/source.ts'
@@ -19,8 +19,6 @@ type Told = {
   readonly given: Given
   readonly run: string
 }
-
-const textOf = (value: string | Secret): string => (value instanceof Secret ? value.reveal() : value)
 
 /** A secret stays one. */
 const like = (name: string, before: string | Secret, value: string): string | Secret => (before instanceof Secret ? new Secret(name, value) : value)

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { canonical } from '../../../plan/nodes.ts'
 import type { Doing } from '../../../plan/plan.ts'
+import { textOf } from '../../../plan/secrets.ts'
 import type { ConfiguredService, Proof } from '../../configured.ts'
-import { type Site, text } from '../site.ts'
+import type { Site } from '../site.ts'
 import { missingFrom, missingRules, type RuleGroup, type SaidGroup } from './contains.ts'
 
 /** What a service has in use: names of its files, what is in one, when they were put there, and when it began to run, in milliseconds. */
@@ -138,7 +139,7 @@ async function boardsOf(
 ) {
   const secret = service.secrets?.[password]
   if (boards === undefined || secret === undefined) return { found: null, absent: [] }
-  const authorization = `Basic ${Buffer.from(`${user}:${text(secret)}`).toString('base64')}`
+  const authorization = `Basic ${Buffer.from(`${user}:${textOf(secret)}`).toString('base64')}`
   const { status, body } = await ask('/api/search?type=dash-db&limit=5000', { authorization })
   // The first user's password may have been changed since: then nobody can be asked.
   if (status !== 200) return { found: null, absent: [] }

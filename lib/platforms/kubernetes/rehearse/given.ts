@@ -1,10 +1,10 @@
 import { Trouble } from '../../../plan/outcome.ts'
 import type { Doing } from '../../../plan/plan.ts'
-import { Secret } from '../../../plan/secrets.ts'
+import { Secret, textOf } from '../../../plan/secrets.ts'
 import type { Bundle } from '../../platform.ts'
 import type { Given } from '../../rehearsal.ts'
 import { forRelease, serviceOf } from '../manifests.ts'
-import { type Container, type Manifest, type PodTemplate, type Tree, templateOf } from '../objects.ts'
+import { type Container, containersOf, type Manifest, type PodTemplate, type Tree, templateOf } from '../objects.ts'
 import { type Held, heldOf, type Reference, referencesOf } from '../references.ts'
 import type { Site } from '../site.ts'
 import { keptOf } from '../stage.ts'
@@ -48,10 +48,7 @@ export async function keptWhole(site: Site, bundle: Bundle, doing: Doing): Promi
   const references = [...templates].flatMap(([service, { spec }]) => referencesOf(spec, service))
   const held = await heldOf(site, objects, references, doing)
   const settings = [...templates].flatMap(([service, { spec }]) =>
-    [...(spec.initContainers ?? []), ...spec.containers].flatMap(one => [
-      ...variablesOf(service, one, held),
-      ...filesOf(service, one, spec.volumes, held),
-    ]),
+    containersOf(spec).flatMap(one => [...variablesOf(service, one, held), ...filesOf(service, one, spec.volumes, held)]),
   )
   return { objects, templates, held, settings }
 }
@@ -92,8 +89,6 @@ export function variablesOf(service: string, { name: container, env = [], envFro
   }
   return [...found].map(([name, value]) => ({ service, container, name, value }))
 }
-
-const textOf = (value: string | Secret): string => (value instanceof Secret ? value.reveal() : value)
 
 /** `$(NAME)` and `$$` as Kubernetes reads them; what holds a secret is one. */
 function expanded(name: string, text: string, before: ReadonlyMap<string, string | Secret>): string | Secret {

@@ -2,12 +2,12 @@ import type { Action, Doing } from '../../../plan/plan.ts'
 import type { Door } from '../../platform.ts'
 import type { RehearsalPlace, Rehearsals } from '../../rehearsal.ts'
 import { onceFrom } from '../once.ts'
-import type { Site } from '../site.ts'
+import { MARK, type Site } from '../site.ts'
 import { slotState } from '../standing.ts'
 import { givenIn, keptWhole } from './given.ts'
 import { asideName, HOSTNAME } from './pods.ts'
 import { put } from './put.ts'
-import { recordedOf, recordsOf } from './record.ts'
+import { recordedOf, recordName, recordsOf } from './record.ts'
 import { lookAside, verdictAside } from './seen.ts'
 import { endPods, leftOf, removeAside, startPods } from './things.ts'
 
@@ -27,8 +27,7 @@ const act = (kind: 'transfer' | 'command', prints: string, work: (doing: Doing) 
 })
 
 function placeOf(site: Site, run: string): RehearsalPlace {
-  const chosen = `runbooks.dev/rehearsal=${run}`
-  const named = (release: string) => `${site.kube.namespace}/runbooks-rehearsal-${run}-${release}`
+  const named = (release: string) => `${site.kube.namespace}/${recordName(run, release)}`
   return {
     put: (bundle, instead) => [
       act(
@@ -43,15 +42,13 @@ function placeOf(site: Site, run: string): RehearsalPlace {
         startPods(site, run, bundle, without, doing),
       ),
     ],
-    stop: () => [act('command', site.kube.typed('delete', 'pods', '-l', chosen), doing => endPods(site, run, doing))],
+    stop: () => [act('command', site.kube.typed('delete', 'pods', '-l', `${MARK.rehearsal}=${run}`), doing => endPods(site, run, doing))],
     state: async doing => slotState(await lookAside(site, run, doing)),
     verdict: (bundle, without, since, doing) => verdictAside(site, run, bundle, without, since, doing),
     once: (bundle, service, argv) => onceFrom(site, bundle, service, argv, doing => recordedOf(site, run, bundle.release, service, doing)),
     door: (service, doing) => doorOf(site, run, service, doing),
     remove: () => [
-      act('command', site.kube.typed('delete', 'pods,services,configmaps,secrets', '-l', 'runbooks.dev/rehearsal'), doing =>
-        removeAside(site, doing),
-      ),
+      act('command', site.kube.typed('delete', 'pods,services,configmaps,secrets', '-l', MARK.rehearsal), doing => removeAside(site, doing)),
     ],
     gone: async doing => (await leftOf(site, doing)).length === 0,
   }

@@ -1,4 +1,4 @@
-import type { PodSpec, Tree } from '../objects.ts'
+import { containersOf, type PodSpec, type Tree } from '../objects.ts'
 
 /** Kinds of volumes that are made for one pod, or that no pod can write to. */
 const OWN = new Set(['emptyDir', 'secret', 'configMap', 'downwardAPI', 'projected', 'ephemeral', 'image'])
@@ -8,8 +8,7 @@ type Mount = { readonly name: string; readonly mountPath?: string; readonly read
 /** By what a pod could reach what is not its own, whatever it is given: volumes that it can write to, its node, the API of the cluster. */
 export function mayShare(spec: PodSpec): string[] {
   const volumes = new Map((spec.volumes ?? []).map(volume => [String(volume.name), volume]))
-  const containers = [...(spec.initContainers ?? []), ...spec.containers]
-  const mounts = containers.flatMap(({ volumeMounts = [] }) => volumeMounts as readonly Mount[])
+  const mounts = containersOf(spec).flatMap(({ volumeMounts = [] }) => volumeMounts as readonly Mount[])
   const writes = mounts.filter(({ name, readOnly }) => readOnly !== true && !isOwn(volumes.get(name)))
   const tokens = [...volumes.values()].filter(({ projected }) =>
     sourcesOf(projected).some(({ serviceAccountToken }) => serviceAccountToken !== undefined),

@@ -1,5 +1,7 @@
+import { type Secret, textOf } from '../../../plan/secrets.ts'
 import type { Bundle } from '../../platform.ts'
 import type { Given } from '../../rehearsal.ts'
+import { versionNotes } from '../manifests.ts'
 import { type Container, type Manifest, nameOf, type PodSpec, type PodTemplate, type Tree } from '../objects.ts'
 import type { Held, Reference } from '../references.ts'
 import { MARK, type Site } from '../site.ts'
@@ -45,6 +47,7 @@ export function asideOf(site: Site, run: string, bundle: Bundle, kept: Kept, ins
   const settings: Manifest[] = []
   const pods = [...kept.templates].flatMap(([service, { metadata, spec }]) => {
     if (mayShare(spec).length > 0) return []
+    const wanted = bundle.services[service]
     const own = [...replaced].filter(([one]) => one.service === service)
     const renamed = copies(kept, service, own, run, bundle, marks, settings)
     const values = valuesOf(service, own, run, bundle, marks)
@@ -55,7 +58,7 @@ export function asideOf(site: Site, run: string, bundle: Bundle, kept: Kept, ins
       metadata: {
         name: asideName(service, run, HOSTNAME),
         labels: { ...metadata?.labels, ...marks, [MARK.service]: service },
-        annotations: { ...metadata?.annotations, ...versionOf(bundle, service) },
+        annotations: { ...metadata?.annotations, ...(wanted ? versionNotes(wanted) : {}) },
       },
       spec: alone(withSettings(spec, own, renamed, values?.metadata.name)),
     }
@@ -64,14 +67,7 @@ export function asideOf(site: Site, run: string, bundle: Bundle, kept: Kept, ins
   return { settings, pods: Object.fromEntries(pods) }
 }
 
-function versionOf({ services }: Bundle, service: string): Record<string, string> {
-  const { version = '', digest = null } = services[service] ?? {}
-  return { [MARK.version]: version, ...(digest === null ? {} : { [MARK.digest]: digest }) }
-}
-
-type Replaced = readonly (readonly [Setting, string | { reveal(): string }])[]
-
-const textOf = (value: Replaced[number][1]): string => (typeof value === 'string' ? value : value.reveal())
+type Replaced = readonly (readonly [Setting, string | Secret])[]
 
 /** Copies what the release brings itself, and whatever has a file that is replaced; adds the copies to `into`. */
 function copies(

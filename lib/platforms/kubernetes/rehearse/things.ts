@@ -7,7 +7,7 @@ import { ApiError } from '../api.ts'
 import { holds } from '../look.ts'
 import type { Manifest, Pod } from '../objects.ts'
 import { type Origin, ownedBy } from '../once.ts'
-import { type Removable, removeAll } from '../resources.ts'
+import { removeAll } from '../resources.ts'
 import { MARK, type Site } from '../site.ts'
 import { recorded } from './record.ts'
 
@@ -38,9 +38,9 @@ async function started(site: Site, { metadata, ...pod }: Manifest, owner: Origin
 
 /** Waits for what stands in; a release that finds nothing in its place would be judged for that. */
 async function untilReady(site: Site, run: string, names: ReadonlySet<string>, doing: Doing): Promise<void> {
+  if (names.size === 0) return
   const until = performance.now() + READY_MS
   for (;;) {
-    if (names.size === 0) return
     const { items } = await podsOf(site, run, doing)
     const ready = items.filter(pod => names.has(pod.metadata.name) && holds(pod, 'ContainersReady'))
     if (ready.length === names.size) return
@@ -75,9 +75,7 @@ async function listed<T = Pick<Manifest, 'metadata'>>(
 /** Pods of a rehearsal: those that run services, and those that run a command. */
 export const podsOf = (site: Site, run: string | null, doing: Doing): Promise<Listed<Pod>> => listed<Pod>(site, 'pods', run, doing)
 
-const removable = (site: Site, plural: string, { metadata }: Pick<Manifest, 'metadata'>): Removable => ({
-  name: metadata.name,
-  release: '',
+const placeOf = (site: Site, plural: string, { metadata }: Pick<Manifest, 'metadata'>) => ({
   path: `/api/v1/namespaces/${site.kube.namespace}/${plural}/${metadata.name}`,
 })
 
@@ -93,7 +91,7 @@ export async function endPods(site: Site, run: string | null, doing: Doing): Pro
     const fresh = left.filter(({ metadata }) => !ending.has(metadata.uid ?? ''))
     await removeAll(
       site,
-      fresh.map(pod => removable(site, 'pods', pod)),
+      fresh.map(pod => placeOf(site, 'pods', pod)),
       doing,
     )
     for (const { metadata } of fresh) ending.add(metadata.uid ?? '')
@@ -108,7 +106,7 @@ export async function removeAside(site: Site, doing: Doing): Promise<void> {
     const { items } = await listed(site, plural, null, doing)
     await removeAll(
       site,
-      items.map(one => removable(site, plural, one)),
+      items.map(one => placeOf(site, plural, one)),
       doing,
     )
   }

@@ -86,7 +86,7 @@ export function remove(site: Site, names: readonly string[], objects: (doing: Do
     prints: site.kube.typed('delete', '--ignore-not-found', ...names),
     async run(doing) {
       const all = await objects(doing)
-      const paths = await Promise.all(all.map(async object => ({ name: nameOf(object), release: '', path: await pathOf(site, object, doing) })))
+      const paths = await Promise.all(all.map(async object => ({ path: await pathOf(site, object, doing) })))
       await removeAll(site, paths.reverse(), doing)
       return undefined
     },
